@@ -85,7 +85,9 @@ export function check<S extends Subject, const N extends Needs<S>>(definition: C
   return (suite) => {
     const id = `${suite}/${definition.id}`;
     if (definition.faults.length === 0) {
-      throw new UsageError(`${id}: a check without a seeded fault cannot be shown to fail, and does not register`);
+      throw new UsageError(
+        `${id}: a check without a seeded fault cannot be shown to fail, and does not register`,
+      );
     }
     const { title, why, level, ref, faults, fix } = definition;
     return {

@@ -1,0 +1,48 @@
+import { afterAll, inject, test } from 'vitest';
+import { suites } from '../suites/all.ts';
+import { readDeployment } from './deployment.ts';
+import type { Result } from './result.ts';
+import { prepare } from './run.ts';
+import { parseSelection } from './selection.ts';
+import { isBad } from './verdict.ts';
+import { openWorld } from './world.ts';
+
+/** What the launcher asks of a run. */
+export interface Order {
+  /** The path of a deployment.yaml; the embedded simulated deployment when absent. */
+  readonly deployment?: string;
+  readonly suites: string[];
+  readonly checks: string[];
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    order: Order;
+  }
+  interface TaskMeta {
+    result?: Result;
+  }
+}
+
+/** The conformance run: every judgement is a test, so that vitest schedules, times and cancels it. */
+const order = inject('order');
+const held = new AsyncDisposableStack();
+afterAll(() => held.disposeAsync());
+
+async function deploymentOf() {
+  if (order.deployment !== undefined) return readDeployment(order.deployment);
+  const { serveHealthy } = await import('../fixtures/simulated/deployment.ts');
+  return held.use(await serveHealthy()).deployment;
+}
+
+const world = held.use(await openWorld(await deploymentOf()));
+const tasks = await prepare(world, suites, parseSelection(order.suites, order.checks, suites));
+
+for (const { check, subject, run } of tasks) {
+  test.concurrent(`${check.id} · ${subject.label}`, async ({ task, skip }) => {
+    const result = await run();
+    task.meta.result = result;
+    if (isBad(result.status)) throw new Error(`${result.status}: ${result.title}`);
+    if (result.reason !== undefined) skip(result.reason);
+  });
+}

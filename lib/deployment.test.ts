@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { parseDeployment, readDeployment } from './deployment.ts';
+import { UsageError } from './errors.ts';
+
+const least =
+  'name: lab\nnodes: nodes.json\nimages: images.json\nconductors:\n  - { name: c1, config: [ironic.conf] }\n';
+const cloud =
+  'name: lab\ncloud: { auth_url: "https://k.test:5000", username: u, password_env: P, system_scope: all }\n';
+const conductors = 'conductors:\n  - { name: c1, config: [ironic.conf] }\n';
+
+test('the least that is needed, with what follows from it', () => {
+  expect(parseDeployment(least, '/srv/x/deployment.yaml')).toEqual({
+    name: 'lab',
+    nodes: 'nodes.json',
+    images: 'images.json',
+    architectures: [],
+    ssh: {},
+    conductors: [{ name: 'c1', config: ['ironic.conf'], environment: {} }],
+    user_images: [],
+    folder: '/srv/x',
+  });
+  expect(parseDeployment(cloud + conductors, 'd.yaml').cloud).toMatchObject({ interface: 'public' });
+});
+
+test.for([
+  ['', 'd.yaml:1:1: name: missing'],
+  ['name: [', 'd.yaml:1:8: '],
+  ['name: a\nname: b\n', 'd.yaml:2:1: Map keys must be unique'],
+  [`${least}imagess: x\n`, 'd.yaml:6:1: unknown key "imagess"; did you mean "images"?'],
+  [least.replace('config', 'confg'), 'd.yaml:5:17: unknown key "confg"; did you mean "config"?'],
+  [`${least}architectures: [aarch64, arm64]\n`, 'd.yaml:6:26: architectures.1: "arm64" is no architecture'],
+  [least.replace('[ironic.conf]', '[]'), 'd.yaml:5:25: conductors.0.config: '],
+  [`${least}  - { name: c1, config: [b] }\n`, 'two conductors are called "c1"'],
+  [least.replace('nodes: nodes.json\n', ''), 'nodes: missing: without a cloud, recorded nodes are needed'],
+  [`${cloud}${conductors}nodes: n.json\n`, 'd.yaml:5:8: nodes: both a cloud and recorded nodes are given'],
+  [cloud.replace(', system_scope: all', '') + conductors, 'either project or system_scope is needed'],
+  [
+    cloud.replace('password_env: P', 'password: secret') + conductors,
+    'unknown key "password"; did you mean "password_env"',
+  ],
+] as const)('%j is refused: %s', ([text, message]) => {
+  expect(() => parseDeployment(text, 'd.yaml')).toThrow(UsageError);
+  expect(() => parseDeployment(text, 'd.yaml')).toThrow(message);
+});
+
+test('a value that should be secret is not repeated', () => {
+  const text = cloud.replace('password_env: P', 'password: hunter2') + conductors;
+  expect(() => parseDeployment(text, 'd.yaml')).toThrow(expect.not.stringContaining('hunter2'));
+});
+
+test('a file that is missing, or a folder, is named', async () => {
+  await expect(readDeployment('/nonexistent/d.yaml')).rejects.toThrow('/nonexistent/d.yaml: cannot be read');
+  await expect(readDeployment('/')).rejects.toThrow('/: cannot be read');
+});

@@ -1,0 +1,114 @@
+import type { Blob } from './blob/blob.ts';
+import type { Deployment } from './deployment.ts';
+import { UsageError } from './errors.ts';
+import type { Files, ImageStore, Inventory } from './source/source.ts';
+import { parseLocation } from './source/location.ts';
+
+/** One conductor as it can be reached. */
+export interface ConductorSource {
+  readonly name: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Its configuration files, in oslo.config's order. */
+  config(): Promise<readonly Blob[]>;
+  /** What its TFTP server serves; absent when deployment.yaml names none. */
+  readonly tftp: Files | undefined;
+}
+
+/** Everything outside, opened as deployment.yaml says, lazily: nothing is touched until a fact asks. */
+export interface World extends AsyncDisposable {
+  readonly deployment: Deployment;
+  readonly inventory: Inventory;
+  readonly images: ImageStore;
+  readonly conductors: readonly ConductorSource[];
+  /** The API version that Ironic speaks; undefined where it is not asked (recorded answers). */
+  microversion(): Promise<string | undefined>;
+}
+
+/**
+ * Opens the world of a deployment. Each kind of source is loaded only when the deployment uses it.
+ * @throws UsageError for a location that makes no sense
+ */
+export async function openWorld(deployment: Deployment): Promise<World> {
+  const held = new AsyncDisposableStack();
+  const conductors = await Promise.all(
+    deployment.conductors.map(async ({ name, config, environment, tftp }): Promise<ConductorSource> => {
+      const opens = await Promise.all(config.map(async (text) => openerOf(text, deployment, held)));
+      return {
+        name,
+        environment,
+        config: async () => Promise.all(opens.map(async (open) => open())),
+        tftp: tftp === undefined ? undefined : await tftpRoot(tftp, deployment, held),
+      };
+    }),
+  );
+  const dispose = { [Symbol.asyncDispose]: () => held.disposeAsync() };
+  if (deployment.cloud !== undefined) {
+    const { openCloudWorld } = await import('./source/cloud.ts');
+    return { deployment, conductors, ...openCloudWorld(deployment, held), ...dispose };
+  }
+  const { recordedInventory, recordedStore } = await import('./source/recorded.ts');
+  const at = (text: string | undefined) => (text === undefined ? undefined : localPath(text, deployment));
+  return {
+    deployment,
+    conductors,
+    inventory: recordedInventory({ nodes: at(deployment.nodes) ?? '', ports: at(deployment.ports) }),
+    images: recordedStore(at(deployment.images) ?? '', held),
+    microversion: async () => undefined,
+    ...dispose,
+  };
+}
+
+type Opener = () => Promise<Blob>;
+
+async function openerOf(text: string, deployment: Deployment, held: AsyncDisposableStack): Promise<Opener> {
+  const at = parseLocation(text, deployment.folder);
+  switch (at.kind) {
+    case 'path': {
+      const { folderFiles } = await import('./source/folder.ts');
+      const files = held.use(folderFiles(at.folder));
+      return async () => files.open(at.name);
+    }
+    case 'ssh': {
+      const { sshFiles } = await import('./source/ssh.ts');
+      const { user, identity, known_hosts } = deployment.ssh;
+      const files = held.use(
+        sshFiles({
+          host: at.host,
+          port: at.port,
+          user: at.user ?? user,
+          identityFile: optionalPath(identity, deployment),
+          knownHostsFile: optionalPath(known_hosts, deployment),
+        }),
+      );
+      return async () => files.open(at.path);
+    }
+    case 'tftp':
+      throw new UsageError(`${text}: configuration is not read over TFTP; a path or ssh:// is expected`);
+  }
+}
+
+async function tftpRoot(text: string, deployment: Deployment, held: AsyncDisposableStack): Promise<Files> {
+  const at = parseLocation(text, deployment.folder);
+  switch (at.kind) {
+    case 'path': {
+      const { folderFiles } = await import('./source/folder.ts');
+      return held.use(folderFiles(at.path));
+    }
+    case 'tftp': {
+      const { tftpFiles } = await import('./source/tftp.ts');
+      return tftpFiles({ host: at.host, port: at.port });
+    }
+    case 'ssh':
+      throw new UsageError(`${text}: a TFTP server (tftp://host/) or a folder is expected`);
+  }
+}
+
+function localPath(text: string, deployment: Deployment): string {
+  const at = parseLocation(text, deployment.folder);
+  if (at.kind !== 'path') throw new UsageError(`${text}: a file is expected here`);
+  return at.path;
+}
+
+function optionalPath(text: string | undefined, deployment: Deployment): string | undefined {
+  return text === undefined ? undefined : localPath(text, deployment);
+}

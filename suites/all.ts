@@ -1,0 +1,9 @@
+import type { Suite } from '../lib/check.ts';
+import { conf } from './conf.ts';
+import { deploy } from './deploy.ts';
+import { firmware } from './firmware.ts';
+import { images } from './images.ts';
+import { nodes } from './nodes.ts';
+
+/** The conformance specification, in the order of the road a node takes. */
+export const suites: readonly Suite[] = [nodes, conf, firmware, deploy, images];
