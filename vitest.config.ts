@@ -1,13 +1,33 @@
 import { defineConfig } from 'vitest/config';
 
-/** The project's own tests (`npm run verify`). The conformance run has its own settings in lib/launch.ts. */
+const shared = { pool: 'threads', isolate: false, expect: { requireAssertions: true } } as const;
+
+/**
+ * The project's own tests. `verify` needs nothing but npm's packages; `differential` compares our readers with
+ * independent tools and needs Debian's (see .ci/run). A conformance run has its own settings: lib/assay.ts.
+ */
 export default defineConfig({
   test: {
-    include: ['{lib,suites,fixtures}/**/*.test.ts'],
-    pool: 'threads',
-    isolate: false,
     maxWorkers: 2,
-    testTimeout: 60_000,
-    expect: { requireAssertions: true },
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'verify',
+          include: ['{lib,suites,fixtures}/**/*.test.ts'],
+          exclude: ['**/*.differential.test.ts'],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'differential',
+          include: ['{lib,suites,fixtures}/**/*.differential.test.ts'],
+          testTimeout: 15 * 60_000,
+          hookTimeout: 30 * 60_000,
+        },
+      },
+    ],
   },
 });

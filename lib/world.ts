@@ -43,8 +43,9 @@ export async function openWorld(deployment: Deployment): Promise<World> {
   );
   const dispose = { [Symbol.asyncDispose]: () => held.disposeAsync() };
   if (deployment.cloud !== undefined) {
-    const { openCloudWorld } = await import('./source/cloud.ts');
-    return { deployment, conductors, ...openCloudWorld(deployment, held), ...dispose };
+    const { cloudSources } = await import('./source/cloud.ts');
+    const cacert = optionalPath(deployment.cloud.cacert, deployment);
+    return { deployment, conductors, ...cloudSources(deployment.cloud, cacert, held), ...dispose };
   }
   const { recordedInventory, recordedStore } = await import('./source/recorded.ts');
   const at = (text: string | undefined) => (text === undefined ? undefined : localPath(text, deployment));

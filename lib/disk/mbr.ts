@@ -1,0 +1,174 @@
+import type { Blob } from '../blob/blob.ts';
+import {
+  type Partition,
+  type PartitionTable,
+  type TableProblem,
+  layoutProblems,
+  partitionBlob,
+} from './table.ts';
+import { mbrTypeName } from './types.ts';
+
+// The master boot record: UEFI specification 2.10, section 5.2.1 (legacy and protective MBR); logical partitions:
+// a chain of extended boot records, as Linux reads them (block/partitions/msdos.c).
+
+const bootSignatureOffset = 510;
+const diskSignatureOffset = 440;
+const entriesOffset = 446;
+const entryInBytes = 16;
+const sectorInBytes = 512;
+const EXTENDED = new Set([0x05, 0x0f, 0x85]);
+const PROTECTIVE = 0xee;
+/** Linux reads at most 256 partitions of a disk. */
+const maximumLogicalPartitions = 252;
+
+interface MbrEntry {
+  readonly index: number;
+  readonly boot: number;
+  readonly type: number;
+  readonly startSector: number;
+  readonly sectors: number;
+}
+
+/** The four entries of a boot sector that hold something, or undefined when it has no boot signature. */
+export function parseMbr(sector: Buffer): MbrEntry[] | undefined {
+  if (sector.length < sectorInBytes || sector.readUInt16LE(bootSignatureOffset) !== 0xaa55) return undefined;
+  return [0, 1, 2, 3]
+    .map((index) => {
+      const at = entriesOffset + index * entryInBytes;
+      return {
+        index,
+        boot: sector.readUInt8(at),
+        type: sector.readUInt8(at + 4),
+        startSector: sector.readUInt32LE(at + 8),
+        sectors: sector.readUInt32LE(at + 12),
+      };
+    })
+    .filter(({ type, sectors }) => type !== 0 && sectors !== 0);
+}
+
+/** What of the MBR of a disk with a GPT would make firmware, Linux or Ironic's image inspection stumble. */
+export function protectiveMbrProblems(sector: Buffer): TableProblem[] {
+  const entries = parseMbr(sector);
+  if (entries === undefined) {
+    return [
+      { code: 'protective-mbr', message: 'the disk has a GPT and no MBR (no signature 0xaa55 at 510)' },
+    ];
+  }
+  const protective = entries.find(({ type }) => type === PROTECTIVE);
+  if (protective === undefined) {
+    return [
+      { code: 'protective-mbr', message: 'no MBR entry of type 0xee protects the GPT: it may be ignored' },
+    ];
+  }
+  const problems: TableProblem[] = [];
+  if (protective.startSector !== 1) {
+    const message = `the protective MBR entry begins in sector ${protective.startSector}, not 1`;
+    problems.push({ code: 'protective-mbr', message });
+  }
+  const others = entries.filter(({ type }) => type !== PROTECTIVE);
+  if (others.length > 0) {
+    const types = others.map(({ type }) => `0x${type.toString(16)}`).join(', ');
+    problems.push({ code: 'hybrid-mbr', message: `the MBR beside the GPT has entries of type ${types}` });
+  }
+  return problems;
+}
+
+/** Reads a disk partitioned by MBR. @returns undefined when its first sector is no such table */
+export async function readMbr(disk: Blob, sector: Buffer): Promise<PartitionTable | undefined> {
+  const entries = parseMbr(sector);
+  if (entries === undefined || isFileSystemBootSector(sector)) return undefined;
+  // As Linux: a boot flag that is neither set nor clear means that this is no partition table.
+  if (entries.some(({ boot }) => boot !== 0 && boot !== 0x80)) return undefined;
+  const signature = sector.readUInt32LE(diskSignatureOffset).toString(16).padStart(8, '0');
+  const problems: TableProblem[] = [];
+  const partitions = entries.map((entry) =>
+    partitionOf(disk, signature, entry.index + 1, entry, entry.startSector),
+  );
+  const extended = entries.find(({ type }) => EXTENDED.has(type));
+  if (extended !== undefined) {
+    partitions.push(...(await readLogical(disk, signature, extended, problems)));
+  }
+  const data = partitions.filter(({ type }) => type === undefined || !EXTENDED.has(type));
+  return {
+    scheme: 'mbr',
+    sectorSizeInBytes: sectorInBytes,
+    diskUuid: signature,
+    partitions,
+    problems: [...problems, ...layoutProblems(disk, data)],
+  };
+}
+
+/** Each extended boot record describes one partition, from itself, and the next record, from the first one. */
+async function readLogical(
+  disk: Blob,
+  signature: string,
+  extended: MbrEntry,
+  problems: TableProblem[],
+): Promise<Partition[]> {
+  const found: Partition[] = [];
+  const seen = new Set<number>();
+  let at: number | undefined = extended.startSector;
+  while (at !== undefined) {
+    const broken = (what: string) =>
+      problems.push({ code: 'extended-chain', message: `logical partitions: ${what}` });
+    if (seen.has(at) || found.length > maximumLogicalPartitions) {
+      broken(seen.has(at) ? `sector ${at} comes again` : `more than ${maximumLogicalPartitions}`);
+      break;
+    }
+    seen.add(at);
+    if ((at + 1) * sectorInBytes > disk.sizeInBytes) {
+      broken(`sector ${at} is past the end of the disk`);
+      break;
+    }
+    const here: number = at;
+    const entries = parseMbr(await disk.read(here * sectorInBytes, sectorInBytes));
+    if (entries === undefined) {
+      broken(`no signature 0xaa55 in sector ${here}`);
+      break;
+    }
+    for (const entry of entries.filter(({ type }) => !EXTENDED.has(type))) {
+      found.push(partitionOf(disk, signature, 5 + found.length, entry, here + entry.startSector));
+    }
+    const next = entries.find(({ type }) => EXTENDED.has(type));
+    at = next === undefined ? undefined : extended.startSector + next.startSector;
+  }
+  return found;
+}
+
+function partitionOf(
+  disk: Blob,
+  signature: string,
+  number: number,
+  entry: MbrEntry,
+  sector: number,
+): Partition {
+  const startInBytes = sector * sectorInBytes;
+  const sizeInBytes = entry.sectors * sectorInBytes;
+  const typeName = EXTENDED.has(entry.type) ? 'Extended' : mbrTypeName(entry.type);
+  return {
+    number,
+    name: '',
+    type: entry.type,
+    ...(typeName !== undefined && { typeName }),
+    uuid: `${signature}-${number.toString(16).padStart(2, '0')}`,
+    active: entry.boot === 0x80,
+    startInBytes,
+    sizeInBytes,
+    blob: partitionBlob(disk, number, startInBytes, sizeInBytes),
+  };
+}
+
+/** The boot sectors of FAT, exFAT and NTFS end with the same signature, and have no partitions. */
+function isFileSystemBootSector(sector: Buffer): boolean {
+  const name = sector.toString('latin1', 3, 11);
+  if (name === 'NTFS    ' || name === 'EXFAT   ') return true;
+  const bytesPerSector = sector.readUInt16LE(11);
+  const sectorsPerCluster = sector.readUInt8(13);
+  return (
+    [512, 1024, 2048, 4096].includes(bytesPerSector) &&
+    sectorsPerCluster !== 0 &&
+    (sectorsPerCluster & (sectorsPerCluster - 1)) === 0 &&
+    [1, 2].includes(sector.readUInt8(16)) &&
+    sector.readUInt8(21) >= 0xf0
+  );
+}

@@ -1,0 +1,123 @@
+import { type Blob, readText } from '../blob/blob.ts';
+import { FormatError, LimitError, UnsupportedError } from '../errors.ts';
+import { Recent } from '../image/recent.ts';
+import { contentReader } from './ext-blocks.ts';
+import { type DirectoryEntry, readDirectory } from './ext-directory.ts';
+import { FLAG, type Inode, inodeReader } from './ext-inodes.ts';
+import { INCOMPAT, readSuperblock } from './ext-layout.ts';
+import type { FileSystem } from './filesystem.ts';
+import { fileSystemOf } from './walk.ts';
+
+export interface ExtFileSystem extends FileSystem {
+  readonly type: 'ext2' | 'ext3' | 'ext4';
+  /** The journal was not replayed: what is read may be older than what a kernel would see. */
+  readonly needsRecovery: boolean;
+  readonly blockSizeInBytes: number;
+  /** How much of the partition it takes. */
+  readonly sizeInBytes: number;
+}
+
+const EXT2_ROOT_INO = 2;
+const directoriesKept = 64;
+/** Linux's PATH_MAX bounds both the target of a link and, at two bytes a name, the depth. */
+const maximumLinkInBytes = 4096;
+const maximumDepth = 2048;
+const shortLinkInBytes = 60;
+
+interface Node {
+  readonly inode: Inode;
+  readonly name: string;
+  readonly parent?: Node;
+}
+
+/**
+ * An ext2, ext3 or ext4 file system, read-only. Checksums of metadata are verified where it has them. Inodes that
+ * are encrypted, and names of case-insensitive directories that do not match exactly, are an UnsupportedError.
+ * @throws FormatError when the superblock or the root directory is damaged, UnsupportedError for unknown features
+ */
+export async function openExt(blob: Blob): Promise<ExtFileSystem> {
+  const superblock = await readSuperblock(blob);
+  const readInode = inodeReader(blob, superblock);
+  const contentOf = contentReader(blob, superblock);
+  const recent = new Recent<number, DirectoryEntry[]>(directoriesKept);
+
+  const root: Node = { inode: await readInode(EXT2_ROOT_INO), name: '' };
+  if (root.inode.type !== 'directory') {
+    throw new FormatError(`${blob.origin}: ext: the root, inode 2, is a ${root.inode.type}`);
+  }
+  const originOf = (node: Node) => `${blob.origin} › ${pathOf(node)}`;
+
+  async function entriesOf(node: Node): Promise<DirectoryEntry[]> {
+    checkAncestors(node, blob.origin);
+    return recent.get(node.inode.number, async () =>
+      readDirectory(node.inode, contentOf(node.inode, originOf(node)), superblock),
+    );
+  }
+
+  async function nodeOf(parent: Node, { name, inode }: DirectoryEntry): Promise<Node> {
+    return { inode: await readInode(inode), name, parent };
+  }
+
+  const { type, label, uuid, blockSizeInBytes } = superblock;
+  const base = fileSystemOf<Node>(
+    { type, origin: blob.origin, label, uuid },
+    {
+      root,
+      entry: ({ inode, name }) => ({
+        name,
+        type: inode.type,
+        sizeInBytes: inode.sizeInBytes,
+        mode: inode.mode,
+      }),
+      async child(directory, name) {
+        const found = (await entriesOf(directory)).find((entry) => entry.name === name);
+        if (found !== undefined) return nodeOf(directory, found);
+        if ((directory.inode.flags & FLAG.EXT4_CASEFOLD_FL) !== 0) {
+          throw new UnsupportedError(
+            `${originOf(directory)}: a case-insensitive directory, without exactly ${name}`,
+          );
+        }
+        return undefined;
+      },
+      async children(directory) {
+        const nodes: Node[] = [];
+        for (const entry of await entriesOf(directory)) nodes.push(await nodeOf(directory, entry));
+        return nodes;
+      },
+      content: async (file, origin) => contentOf(file.inode, origin),
+      async target(link) {
+        const { i_block, sizeInBytes, flags } = link.inode;
+        const isElsewhere = flags & (FLAG.EXT4_EXTENTS_FL | FLAG.EXT4_INLINE_DATA_FL | FLAG.EXT4_ENCRYPT_FL);
+        if (isElsewhere === 0 && sizeInBytes < shortLinkInBytes)
+          return i_block.toString('utf8', 0, sizeInBytes);
+        return readText(contentOf(link.inode, originOf(link)), maximumLinkInBytes);
+      },
+    },
+  );
+  return {
+    ...base,
+    type,
+    needsRecovery: (superblock.incompat & INCOMPAT.needs_recovery) !== 0,
+    blockSizeInBytes,
+    sizeInBytes: superblock.blocks * blockSizeInBytes,
+  };
+}
+
+/** A directory that is inside itself could be descended for ever. */
+function checkAncestors(node: Node, origin: string): void {
+  let depth = 0;
+  for (let above = node.parent; above !== undefined; above = above.parent, depth++) {
+    if (depth > maximumDepth) throw new LimitError(`${origin}: more than ${maximumDepth} directories deep`);
+    if (above.inode.number === node.inode.number) {
+      throw new FormatError(
+        `${origin} › ${pathOf(node)}: a directory inside itself (inode ${node.inode.number})`,
+      );
+    }
+  }
+}
+
+function pathOf(node: Node): string {
+  const names: string[] = [];
+  for (let at: Node | undefined = node; at !== undefined; at = at.parent) names.unshift(at.name);
+  return names.length === 1 ? '/' : names.join('/');
+}

@@ -1,0 +1,64 @@
+import { realpath, stat } from 'node:fs/promises';
+import { join, normalize, sep } from 'node:path';
+import type { Blob } from '../blob/blob.ts';
+import { openFile } from '../blob/file.ts';
+import { AccessError, FormatError, MissingError, describeError } from '../errors.ts';
+import type { Files } from './source.ts';
+
+/**
+ * The files of a folder on this machine. Paths are relative to it, with or without a leading `/`; neither `..` nor
+ * a symbolic link leads out of it. Each file is opened once; disposing closes them all.
+ * @throws on `open`: AccessError for a path out of the folder, MissingError, FormatError for what is no file
+ */
+export function folderFiles(root: string): Files & AsyncDisposable {
+  const opened = new Map<string, Promise<Blob & AsyncDisposable>>();
+
+  async function realRoot(): Promise<string> {
+    return realpath(root).catch((error: unknown) => {
+      throw new AccessError(`${root}: the folder cannot be read: ${describeError(error)}`, { cause: error });
+    });
+  }
+
+  async function locate(path: string, origin: string): Promise<string> {
+    if (path.includes('\0')) throw new FormatError(`${origin}: a path with a NUL character`);
+    const inside = normalize(path.replace(/^\/+/, '') || '.');
+    if (inside === '..' || inside.startsWith(`..${sep}`)) {
+      throw new AccessError(`${origin}: leads out of the folder`);
+    }
+    const base = await realRoot();
+    const real = await realpath(join(base, inside)).catch((error: unknown) => {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR') throw new MissingError(`${origin}: no such file`);
+      throw new AccessError(`${origin}: cannot be opened: ${describeError(error)}`, { cause: error });
+    });
+    if (real !== base && !real.startsWith(base === sep ? sep : base + sep)) {
+      throw new AccessError(`${origin}: a symbolic link out of the folder, to ${real}`);
+    }
+    // Opening a named pipe would wait for a writer, so it is refused before.
+    const found = await stat(real);
+    if (!found.isFile() && !found.isDirectory()) throw new FormatError(`${origin}: not a regular file`);
+    return real;
+  }
+
+  return {
+    origin: root,
+    async open(path) {
+      const origin = `${root.replace(/\/+$/, '')}/${path.replace(/^\/+/, '')}`;
+      const real = await locate(path, origin);
+      let file = opened.get(origin);
+      if (file === undefined) {
+        file = openFile(real, origin);
+        opened.set(origin, file);
+        file.catch(() => opened.delete(origin));
+      }
+      return file;
+    },
+    async [Symbol.asyncDispose]() {
+      const files = await Promise.allSettled(opened.values());
+      opened.clear();
+      for (const file of files) {
+        if (file.status === 'fulfilled') await file.value[Symbol.asyncDispose]();
+      }
+    },
+  };
+}

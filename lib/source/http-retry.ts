@@ -1,0 +1,65 @@
+import { describeError } from '../errors.ts';
+
+/** Failures that may pass by themselves. TLS failures and timeouts while waiting for an answer are not. */
+const transientCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_SOCKET',
+]);
+
+const longestPauseInMilliseconds = 10_000;
+
+/** Whether a status, or an error of undici, is worth asking again. */
+export function isTransient(outcome: unknown): boolean {
+  if (typeof outcome === 'number') return outcome === 502 || outcome === 503 || outcome === 504;
+  return transientCodes.has(codeOf(outcome));
+}
+
+/**
+ * How long to wait before asking again: what `Retry-After` says in seconds or as a date, or else twice as long each
+ * time; at most 10 seconds.
+ */
+export function pauseBefore(tries: number, firstPauseInMilliseconds: number, retryAfter?: string): number {
+  const doubled = firstPauseInMilliseconds * 2 ** (tries - 1);
+  const told = retryAfter?.trim() ?? '';
+  const wished = /^\d{1,9}$/.test(told) ? Number(told) * 1000 : Date.parse(told) - Date.now();
+  const pause = Number.isFinite(wished) ? Math.max(0, wished) : doubled;
+  return Math.min(pause, longestPauseInMilliseconds);
+}
+
+const words: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ENOTFOUND: 'no such host name',
+  EAI_AGAIN: 'the host name cannot be resolved at the moment',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
+  UND_ERR_HEADERS_TIMEOUT: 'connected, but no answer in time',
+  UND_ERR_BODY_TIMEOUT: 'the answer stopped in the middle',
+  UND_ERR_SOCKET: 'the connection was closed in the middle',
+  ECONNRESET: 'the connection was reset',
+};
+
+/** What went wrong on the way, in words, with the code. */
+export function tellNetworkError(error: unknown): string {
+  const code = codeOf(error);
+  const told = words[code] ?? describeError(error);
+  if (/CERT|SELF_SIGNED|TLS|SSL|LEAF_SIGNATURE|ALTNAME/.test(code)) {
+    return `the TLS certificate is not accepted: ${describeError(error)} (${code}); a private authority is named with cacert`;
+  }
+  return code === '' ? told : `${told} (${code})`;
+}
+
+/** The code of an error or of its first cause that has one: undici wraps, and Node collects one error per address. */
+function codeOf(error: unknown): string {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; depth++) {
+    const { code } = at as NodeJS.ErrnoException;
+    if (typeof code === 'string') return code;
+    at = at instanceof AggregateError ? at.errors[0] : at.cause;
+  }
+  return '';
+}

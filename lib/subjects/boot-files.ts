@@ -1,0 +1,144 @@
+import { readIpxe } from '../boot/ipxe.ts';
+import { readPe } from '../boot/pe.ts';
+import { type Content, recogniseContent } from '../boot/content.ts';
+import type { Blob } from '../blob/blob.ts';
+import { AccessError, UnsupportedError } from '../errors.ts';
+import { fact } from '../facts.ts';
+import { instanceCapabilitiesOf, capabilitiesOf } from '../ironic/capabilities.ts';
+import type { Subject, SubjectKind } from '../subject.ts';
+import type { ConductorSource } from '../world.ts';
+import { type Node, allNodes, bootPlans } from './nodes.ts';
+
+/** A file that Ironic hands to firmware, as one conductor serves it. */
+export interface BootFileSubject extends Subject {
+  readonly architecture: string;
+  readonly mode: string;
+  readonly name: string;
+  /** The option that it comes from. */
+  readonly because: string;
+  readonly ipxe: boolean;
+  readonly transport: 'tftp' | 'http';
+  readonly conductor: ConductorSource;
+  readonly nodes: readonly Node[];
+}
+
+const allBootFiles = fact('boot files', async (_: 'all', use): Promise<readonly BootFileSubject[]> => {
+  const found = new Map<string, BootFileSubject & { nodes: Node[]; affects: string[] }>();
+  for (const node of await use(allNodes, 'all')) {
+    const { architecture } = node;
+    if (architecture === undefined) continue;
+    for (const { conductor, file, mode } of await use(bootPlans, node)) {
+      if (!file.ok || file.name === undefined || file.name === '' || !mode.ok) continue;
+      const label = `${architecture} ${mode.mode} ${file.name} on ${conductor.name}`;
+      const known = found.get(label);
+      if (known !== undefined) {
+        known.nodes.push(node);
+        known.affects.push(node.label);
+        continue;
+      }
+      found.set(label, {
+        label,
+        architecture,
+        mode: mode.mode,
+        name: file.name,
+        because: file.because,
+        ipxe: file.ipxe,
+        transport: file.network.transport,
+        conductor,
+        nodes: [node],
+        affects: [node.label],
+      });
+    }
+  }
+  return [...found.values()];
+});
+
+function kind(name: string, none: string, mode?: string): SubjectKind<BootFileSubject> {
+  return {
+    name,
+    perArchitecture: true,
+    none,
+    all:
+      mode === undefined
+        ? allBootFiles
+        : fact(name, async (_, use) => (await use(allBootFiles, 'all')).filter((file) => file.mode === mode)),
+  };
+}
+
+export const bootFiles = kind('boot files', 'no node of this architecture boots from the network');
+export const efiBootFiles = kind('EFI boot files', 'no node of this architecture boots by UEFI', 'uefi');
+export const biosBootFiles = kind('BIOS boot files', 'no node of this architecture boots by BIOS', 'bios');
+
+/** One name on all conductors. */
+export interface BootFileName extends Subject {
+  readonly files: readonly BootFileSubject[];
+}
+
+export const bootFileNames: SubjectKind<BootFileName> = {
+  name: 'boot files on several conductors',
+  perArchitecture: true,
+  none: 'there is one conductor only',
+  all: fact('boot file names', async (_, use) => {
+    const named = Map.groupBy(
+      await use(allBootFiles, 'all'),
+      ({ architecture, mode, name }) => `${architecture} ${mode} ${name}`,
+    );
+    return [...named]
+      .filter(([, files]) => files.length > 1)
+      .map(([label, files]) => ({
+        label,
+        architecture: label.slice(0, label.indexOf(' ')),
+        affects: [...new Set(files.flatMap(({ affects }) => affects))],
+        files,
+      }));
+  }),
+};
+
+/** What the conductor's TFTP server answers to a name. */
+async function fetch(file: BootFileSubject, name: string): Promise<Blob> {
+  const { conductor, transport } = file;
+  if (transport === 'http') {
+    throw new UnsupportedError(`${file.name}: served over HTTP by ${conductor.name}; only TFTP is read`);
+  }
+  if (conductor.tftp === undefined) {
+    throw new AccessError(`${conductor.name}: deployment.yaml does not say where its TFTP server is (tftp)`);
+  }
+  return conductor.tftp.open(name);
+}
+
+/** The bytes that a node asking for the name gets. */
+export const served = fact('boot file as served', async (file: BootFileSubject) => fetch(file, file.name));
+
+/** The same, asked for as firmware does that puts a slash before the name. */
+export const servedWithSlash = fact('boot file as served with a slash', async (file: BootFileSubject) =>
+  fetch(file, `/${file.name}`),
+);
+
+/** What the bytes are, by their first ones. */
+export const content = fact('kind of boot file', async (file: BootFileSubject, use): Promise<Content> => {
+  const blob = await use(served, file);
+  return recogniseContent(await blob.read(0, Math.min(blob.sizeInBytes, 4096)), blob.sizeInBytes);
+});
+
+export const pe = fact('PE headers of a boot file', async (file: BootFileSubject, use) =>
+  readPe(await use(served, file)),
+);
+
+export const ipxe = fact('iPXE in a boot file', async (file: BootFileSubject, use) =>
+  readIpxe(await use(served, file)),
+);
+
+/** The nodes that must have Secure Boot: as instance or property capability. */
+export function secureBootNodes(file: BootFileSubject): string[] {
+  const isTrue = (value: unknown) => typeof value === 'string' && value.toLowerCase() === 'true';
+  return file.nodes
+    .filter(({ record }) => {
+      const instance = instanceCapabilitiesOf(record);
+      return (
+        record.secure_boot === true ||
+        isTrue(capabilitiesOf(record).values.get('secure_boot')) ||
+        (instance.ok && isTrue(instance.values.secure_boot))
+      );
+    })
+    .map(({ label }) => label);
+}

@@ -1,0 +1,52 @@
+import { readText } from '../blob/blob.ts';
+import { FormatError, UsageError } from '../errors.ts';
+import type { Evidence } from '../check.ts';
+import { fact } from '../facts.ts';
+import { type IronicConfig, type Occurrence, ironicConfig } from '../ironic/config.ts';
+import { type Release, newestRelease, releaseOf } from '../ironic/release.ts';
+import type { ConductorSource } from '../world.ts';
+
+/** Ironic's release: as deployment.yaml says, or the oldest that speaks the API's version. */
+export const release = fact('release', async (_: 'all', { world }): Promise<Release> => {
+  const { release: named } = world.deployment;
+  if (named !== undefined) {
+    const known = releaseOf(named);
+    if (known === undefined)
+      throw new UsageError(`release: ${JSON.stringify(named)} is no release of Ironic`);
+    return known;
+  }
+  const microversion = await world.microversion();
+  return (microversion === undefined ? undefined : releaseOf(microversion)) ?? newestRelease;
+});
+
+/** Bounds an ironic.conf, which is some 50 kB even with every option written out. */
+const maximumConfigInBytes = 4 * 1024 * 1024;
+
+/** A conductor's configuration, as its service reads it. */
+export const configOf = fact('ironic.conf', async (source: ConductorSource, use): Promise<IronicConfig> => {
+  const files = await source.config();
+  const texts = await Promise.all(
+    files.map(async (blob) => ({ text: await readText(blob, maximumConfigInBytes), origin: blob.origin })),
+  );
+  return ironicConfig(texts, source.environment, await use(release, 'all'));
+});
+
+/**
+ * The configuration of a conductor whose service starts with it.
+ * @throws FormatError when oslo.config refuses a file: nothing that depends on its options can be said
+ */
+export const usableConfig = fact('usable ironic.conf', async (source: ConductorSource, use) => {
+  const config = await use(configOf, source);
+  const [refused] = config.refused;
+  if (refused !== undefined) {
+    throw new FormatError(
+      `${refused.origin}:${refused.error.line}: oslo.config refuses the file: ${refused.error.message}`,
+    );
+  }
+  return config;
+});
+
+/** Where a setting stands, with its text as written. */
+export function settingEvidence({ origin, line, name, raw }: Occurrence): Evidence {
+  return { where: line === undefined ? origin : `${origin}:${line}`, what: `${name} = ${raw}` };
+}

@@ -1,0 +1,176 @@
+import { type Blob, stream } from '../blob/blob.ts';
+import { initramfsArchitectures } from '../boot/initramfs-architectures.ts';
+import { findAgent } from '../boot/agent.ts';
+import { type Content, recogniseContent } from '../boot/content.ts';
+import { digestOf } from '../boot/digest.ts';
+import { readInitramfs } from '../boot/initramfs.ts';
+import { readKernel } from '../boot/kernel.ts';
+import { moduleReleases } from '../boot/modules.ts';
+import { MissingError, UnsupportedError } from '../errors.ts';
+import { fact } from '../facts.ts';
+import type { ImageRef } from '../ironic/image-ref.ts';
+import type { ImageRecord } from '../source/source.ts';
+import type { Subject, SubjectKind } from '../subject.ts';
+import { imageById, imageBytes, imageLabel, imageRecords } from './images.ts';
+import { allNodes, bootPlans } from './nodes.ts';
+
+/** A kernel or initramfs of the agent, as nodes of one architecture would boot it. */
+export interface DeployImage extends Subject {
+  readonly architecture: string;
+  readonly role: 'kernel' | 'initramfs';
+  readonly ref: ImageRef;
+  /** The field or option that names it. */
+  readonly because: string;
+}
+
+/** The two that boot together. */
+export interface DeployPair extends Subject {
+  readonly architecture: string;
+  readonly kernel: DeployImage;
+  readonly initramfs: DeployImage;
+}
+
+interface Found {
+  readonly images: readonly DeployImage[];
+  readonly pairs: readonly DeployPair[];
+}
+
+type Growing<S> = S & { affects: string[] };
+
+const found = fact('deploy images and pairs', async (_: 'all', use): Promise<Found> => {
+  const images = new Map<string, Growing<DeployImage>>();
+  const pairs = new Map<string, Growing<DeployPair>>();
+  const names = new Map((await use(imageRecords, 'all')).map((image) => [image.id, imageLabel(image)]));
+  for (const node of await use(allNodes, 'all')) {
+    const { architecture, label: nodeName } = node;
+    if (architecture === undefined) continue;
+    for (const { images: resolved } of await use(bootPlans, node)) {
+      if (!resolved.ok) continue;
+      const add = (role: DeployImage['role'], ref: ImageRef | undefined) => {
+        if (ref === undefined || ref.kind === 'invalid' || ref.kind === 'redacted') return undefined;
+        const text = refText(ref);
+        const label = `${architecture} ${role} ${names.get(text) ?? text}`;
+        return grow(images, label, nodeName, { architecture, role, ref, because: resolved.because });
+      };
+      const kernel = add('kernel', resolved.kernel);
+      const initramfs = add('initramfs', resolved.ramdisk);
+      if (kernel !== undefined && initramfs !== undefined) {
+        const label = `${kernel.label} + ${initramfs.label.slice(architecture.length + 1)}`;
+        grow(pairs, label, nodeName, { architecture, kernel, initramfs });
+      }
+    }
+  }
+  return { images: [...images.values()], pairs: [...pairs.values()] };
+});
+
+/** Adds a subject, or another node to one that is known. */
+function grow<S extends Subject>(
+  known: Map<string, Growing<S>>,
+  label: string,
+  node: string,
+  about: Omit<S, 'label' | 'affects'>,
+): Growing<S> {
+  const existing = known.get(label);
+  if (existing !== undefined) {
+    if (!existing.affects.includes(node)) existing.affects.push(node);
+    return existing;
+  }
+  const made = { ...about, label, affects: [node] } as unknown as Growing<S>;
+  known.set(label, made);
+  return made;
+}
+
+/** A reference as an operator wrote it. */
+export function refText(ref: ImageRef): string {
+  switch (ref.kind) {
+    case 'glance':
+      return ref.id;
+    case 'file':
+      return `file://${ref.path}`;
+    case 'invalid':
+      return ref.value;
+    case 'redacted':
+      return '******';
+    default:
+      return ref.url;
+  }
+}
+
+function kind(name: string, role?: DeployImage['role']): SubjectKind<DeployImage> {
+  return {
+    name,
+    perArchitecture: true,
+    none: 'no node of this architecture has deploy images that resolve',
+    all: fact(name, async (_, use) =>
+      (await use(found, 'all')).images.filter((image) => role === undefined || image.role === role),
+    ),
+  };
+}
+
+export const deployImages = kind('deploy images');
+export const deployKernels = kind('deploy kernels', 'kernel');
+export const deployInitramfs = kind('deploy initramfs', 'initramfs');
+
+export const deployPairs: SubjectKind<DeployPair> = {
+  name: 'pairs of deploy images',
+  perArchitecture: true,
+  none: 'no node of this architecture has a pair of deploy images that resolves',
+  all: fact('deploy pairs', async (_, use) => (await use(found, 'all')).pairs),
+};
+
+/** What the store says of it. */
+export const record = fact(
+  'record of a deploy image',
+  async ({ ref }: DeployImage, use): Promise<ImageRecord> => {
+    if (ref.kind === 'glance') return use(imageById, ref.id);
+    throw new UnsupportedError(
+      `${refText(ref)}: ${ref.kind}:// references are not read, only images in Glance`,
+    );
+  },
+);
+
+export const bytes = fact('bytes of a deploy image', async (image: DeployImage, use): Promise<Blob> => {
+  const blob = await use(imageBytes, await use(record, image));
+  if (blob.sizeInBytes === 0) throw new MissingError(`${blob.origin}: empty (0 bytes)`);
+  return blob;
+});
+
+export const content = fact('kind of deploy image', async (image: DeployImage, use): Promise<Content> => {
+  const blob = await use(bytes, image);
+  return recogniseContent(await blob.read(0, Math.min(blob.sizeInBytes, 4096)), blob.sizeInBytes);
+});
+
+/** The number of bytes that the store serves, and their digests by the algorithms that its record names. */
+export const digests = fact('digests of a deploy image', async (image: DeployImage, use) => {
+  const about = await use(record, image);
+  const algorithms = [about.os_hash_algo, about.checksum ? 'md5' : undefined].filter(
+    (name) => typeof name === 'string',
+  );
+  return digestOf(await use(bytes, image), algorithms);
+});
+
+export const servedSize = fact('bytes that the store serves', async (image: DeployImage, use) => {
+  let count = 0;
+  for await (const piece of stream(await use(bytes, image))) count += piece.length;
+  return count;
+});
+
+export const kernel = fact('kernel', async (image: DeployImage, use) => readKernel(await use(bytes, image)));
+
+export const initramfs = fact('initramfs', async (image: DeployImage, use) =>
+  readInitramfs(await use(bytes, image)),
+);
+
+export const agent = fact('agent in an initramfs', async (image: DeployImage, use) =>
+  findAgent(await use(initramfs, image)),
+);
+
+export const programs = fact('architecture of an initramfs', async (image: DeployImage, use) =>
+  initramfsArchitectures(await use(initramfs, image)),
+);
+
+/** The release of the kernel and those that the initramfs has modules for. */
+export const pairReleases = fact('releases of a pair', async (pair: DeployPair, use) => ({
+  kernel: await use(kernel, pair.kernel),
+  modules: await moduleReleases(await use(initramfs, pair.initramfs)),
+}));

@@ -1,0 +1,50 @@
+import type { Blob } from '../blob/blob.ts';
+import { cachedBlob } from '../blob/cache.ts';
+import { FormatError, MissingError } from '../errors.ts';
+import { fact } from '../facts.ts';
+import type { ImageRecord } from '../source/source.ts';
+
+/** Every image that the credential can see. */
+export const imageRecords = fact('images in the store', async (_: 'all', { world }) => world.images.images());
+
+/** The image of an id, as Ironic refers to it: dashes and case do not count (oslo_utils.uuidutils). */
+export const imageById = fact('image of an id', async (id: string, use): Promise<ImageRecord> => {
+  const plain = (text: string) => text.toLowerCase().replaceAll('-', '');
+  const image = (await use(imageRecords, 'all')).find((candidate) => plain(candidate.id) === plain(id));
+  if (image === undefined) throw new MissingError(`${use.world.images.origin}: no image ${id} is visible`);
+  return image;
+});
+
+/** The image of a name or id, as a person refers to it. */
+export const imageNamed = fact('image of a name', async (name: string, use): Promise<ImageRecord> => {
+  const images = await use(imageRecords, 'all');
+  const named = images.filter((image) => image.name === name || image.id === name);
+  const [image, second] = named;
+  if (image === undefined) {
+    throw new MissingError(`${use.world.images.origin}: no image called ${JSON.stringify(name)} is visible`);
+  }
+  if (second !== undefined) {
+    throw new FormatError(
+      `${use.world.images.origin}: ${named.length} images are called ${JSON.stringify(name)}: ${named.map(({ id }) => id).join(', ')}`,
+    );
+  }
+  return image;
+});
+
+/** The bytes of an image, through a cache. An image that has none says so instead of failing oddly. */
+export const imageBytes = fact('bytes of an image', async (image: ImageRecord, use): Promise<Blob> => {
+  if (image.status !== 'active') {
+    throw new MissingError(`${imageLabel(image)}: its status is ${image.status}, so it has no bytes to read`);
+  }
+  return cachedBlob(await use.world.images.open(image));
+});
+
+/** How an image is called in reports. */
+export function imageLabel(image: ImageRecord): string {
+  return image.name ?? image.id;
+}
+
+/** Where an image's record is, for evidence. */
+export function imageWhere(image: ImageRecord): string {
+  return `image ${imageLabel(image)} (${image.id})`;
+}

@@ -1,0 +1,99 @@
+import { architectureMeant } from '../arch.ts';
+import { AccessError } from '../errors.ts';
+import { fact } from '../facts.ts';
+import { type BootFile, resolveBootFile } from '../ironic/boot-file.ts';
+import { type BootMode, resolveBootMode } from '../ironic/boot-mode.ts';
+import { type DeployImages, resolveDeployImages } from '../ironic/deploy-images.ts';
+import { type BootInterface, effectiveBootInterface } from '../ironic/interfaces.ts';
+import { type NodeRecord, type PortRecord, nodeLabel } from '../ironic/records.ts';
+import type { Subject, SubjectKind } from '../subject.ts';
+import type { ConductorSource } from '../world.ts';
+import { usableConfig } from './config.ts';
+
+/** An enrolled node. */
+export interface Node extends Subject {
+  readonly record: NodeRecord;
+  /** Where its record is, for evidence. */
+  readonly where: string;
+}
+
+/**
+ * Every node that is enrolled and in use.
+ * @throws AccessError when none is visible, which is no proof that there is none
+ */
+export const allNodes = fact('nodes', async (_: 'all', { world }): Promise<readonly Node[]> => {
+  const records = await world.inventory.nodes();
+  if (records.length === 0) {
+    throw new AccessError(
+      `${world.inventory.origin}: no node is visible; a project-scoped credential sees only its own (system scope sees all)`,
+    );
+  }
+  return records.map((record): Node => {
+    const label = nodeLabel(record);
+    const spelt = record.properties.cpu_arch;
+    const architecture = typeof spelt === 'string' ? architectureMeant(spelt)?.name : undefined;
+    return {
+      label,
+      affects: [label],
+      record,
+      where: `node ${label} (${record.uuid})`,
+      ...(architecture !== undefined && { architecture }),
+    };
+  });
+});
+
+export const nodes: SubjectKind<Node> = {
+  name: 'nodes',
+  perArchitecture: true,
+  none: 'no node of this architecture',
+  all: allNodes,
+};
+
+/** The architectures that must be ready, with their nodes: those of the nodes, and those deployment.yaml names. */
+export const architecturesInUse = fact('architectures', async (_: 'all', use) => {
+  const named = use.world.deployment.architectures;
+  const inUse = new Map<string, Node[]>(named.map((name) => [name, []]));
+  for (const node of await use(allNodes, 'all')) {
+    if (node.architecture === undefined) continue;
+    const list = inUse.get(node.architecture);
+    if (list === undefined) inUse.set(node.architecture, [node]);
+    else list.push(node);
+  }
+  return inUse;
+});
+
+/** The nodes of a subject's architecture. */
+export const nodesOfArchitecture = fact('nodes of an architecture', async ({ architecture }: Subject, use) =>
+  (await use(allNodes, 'all')).filter((node) => node.architecture === architecture),
+);
+
+/** The ports of a node. */
+export const ports = fact('ports', async ({ record }: Node, { world }): Promise<readonly PortRecord[]> => {
+  const all = await world.inventory.ports();
+  return all.filter(({ node_uuid }) => node_uuid === record.uuid);
+});
+
+/** How one conductor would boot a node, by Ironic's own rules. */
+export interface BootPlan {
+  readonly conductor: ConductorSource;
+  readonly bootInterface: BootInterface;
+  readonly mode: BootMode;
+  readonly file: BootFile;
+  readonly images: DeployImages;
+}
+
+/** How each conductor would boot a node: whichever owns it today, another may tomorrow. */
+export const bootPlans = fact('boot plans', async ({ record }: Node, use): Promise<readonly BootPlan[]> =>
+  Promise.all(
+    use.world.conductors.map(async (conductor): Promise<BootPlan> => {
+      const config = await use(usableConfig, conductor);
+      return {
+        conductor,
+        bootInterface: effectiveBootInterface(record, config),
+        mode: resolveBootMode(record, config),
+        file: resolveBootFile(record, config),
+        images: resolveDeployImages(record, config),
+      };
+    }),
+  ),
+);

@@ -1,0 +1,131 @@
+import { readContainer, openVirtualDisk } from '../image/container.ts';
+import { qcow2Extent } from '../image/qcow2.ts';
+import { type Partition, readPartitionTable } from '../disk/partitions.ts';
+import { openFileSystem, recogniseFileSystem } from '../fs/detect.ts';
+import type { FileSystem } from '../fs/filesystem.ts';
+import type { UserImageExpectation } from '../deployment.ts';
+import { FormatError, MissingError } from '../errors.ts';
+import { fact } from '../facts.ts';
+import type { ImageRecord } from '../source/source.ts';
+import type { Subject, SubjectKind } from '../subject.ts';
+import { imageBytes, imageNamed } from './images.ts';
+import { allNodes } from './nodes.ts';
+
+/** A whole-disk image that ends up on nodes. */
+export interface UserImage extends Subject {
+  readonly architecture: string;
+  readonly expected: UserImageExpectation;
+}
+
+/** The images that deployment.yaml names, with the nodes that have them deployed. */
+export const userImages: SubjectKind<UserImage> = {
+  name: 'user images',
+  perArchitecture: true,
+  none: 'deployment.yaml names no user image of this architecture (user_images)',
+  all: fact('user images', async (_, use) => {
+    const { user_images: expectations } = use.world.deployment;
+    if (expectations.length === 0) return [];
+    const nodes = await use(allNodes, 'all');
+    return Promise.all(
+      expectations.map(async (expected): Promise<UserImage> => {
+        const id = await use(imageNamed, expected.image).then(
+          (image) => image.id,
+          () => undefined,
+        );
+        const deployed = nodes.filter(({ record }) => record.instance_info.image_source === id);
+        return {
+          label: expected.image,
+          architecture: expected.architecture,
+          affects: id === undefined ? [] : deployed.map(({ label }) => label),
+          expected,
+        };
+      }),
+    );
+  }),
+};
+
+export const userImageRecord = fact(
+  'record of a user image',
+  async (image: UserImage, use): Promise<ImageRecord> => use(imageNamed, image.expected.image),
+);
+
+export const userImageBytes = fact('bytes of a user image', async (image: UserImage, use) =>
+  use(imageBytes, await use(userImageRecord, image)),
+);
+
+/** What the file is: qcow2, raw, or something that Ironic would refuse. */
+export const container = fact('container of a user image', async (image: UserImage, use) =>
+  readContainer(await use(userImageBytes, image)),
+);
+
+/** How long the file must be for its own tables to be true; a raw image is as long as it is. */
+export const containerExtent = fact(
+  'extent of a user image',
+  async (image: UserImage, use): Promise<number> => {
+    const blob = await use(userImageBytes, image);
+    const { qcow2 } = await use(container, image);
+    return qcow2 === undefined ? blob.sizeInBytes : (await qcow2Extent(blob, qcow2)).neededInBytes;
+  },
+);
+
+/** The disk that the container holds. */
+export const virtualDisk = fact('disk of a user image', async (image: UserImage, use) =>
+  openVirtualDisk(await use(container, image), await use(userImageBytes, image)),
+);
+
+export const partitionTable = fact('partition table of a user image', async (image: UserImage, use) =>
+  readPartitionTable(await use(virtualDisk, image)),
+);
+
+/** UEFI specification, table "Defined GPT Partition Entry - Partition Type GUIDs". */
+export const espTypeGuid = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
+
+/** The EFI system partition. */
+export const esp = fact('ESP of a user image', async (image: UserImage, use): Promise<Partition> => {
+  const { partitions, scheme } = await use(partitionTable, image);
+  const found = partitions.find(({ typeGuid, type }) => typeGuid === espTypeGuid || type === 0xef);
+  if (found === undefined) {
+    const there = partitions.map(
+      ({ number, name, typeGuid }) => `${number}: ${name || typeGuid || 'unnamed'}`,
+    );
+    throw new MissingError(
+      `${image.label}: no EFI system partition in its ${scheme} table (${there.join(', ') || 'no partitions'})`,
+    );
+  }
+  return found;
+});
+
+export const espFileSystem = fact('file system of the ESP', async (image: UserImage, use) => {
+  return openFileSystem((await use(esp, image)).blob);
+});
+
+/** The root file system, found by what it holds rather than by name or number. */
+export interface Root {
+  readonly partition: Partition;
+  readonly fs: FileSystem;
+}
+
+const linuxFileSystems = ['ext2', 'ext3', 'ext4', 'xfs', 'btrfs'];
+
+export const root = fact('root of a user image', async (image: UserImage, use): Promise<Root> => {
+  const { partitions } = await use(partitionTable, image);
+  const seen: string[] = [];
+  let refusal: unknown;
+  for (const partition of partitions.toReversed()) {
+    const type = await recogniseFileSystem(partition.blob);
+    seen.push(`${partition.number}: ${type ?? 'no known file system'}`);
+    if (type === undefined) continue;
+    if (!linuxFileSystems.includes(type) && type !== 'LVM2_member') continue;
+    try {
+      const fs = await openFileSystem(partition.blob);
+      if ((await fs.lookup('/etc')) !== undefined && (await fs.lookup('/usr')) !== undefined)
+        return { partition, fs };
+    } catch (error) {
+      refusal ??= error;
+    }
+  }
+  if (refusal !== undefined) throw refusal;
+  throw new FormatError(
+    `${image.label}: no partition holds a root file system (${seen.join(', ') || 'no partitions'})`,
+  );
+});

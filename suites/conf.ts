@@ -1,0 +1,405 @@
+import { check, finding, suite, unless } from '../lib/check.ts';
+import type { IronicConfig, Setting } from '../lib/ironic/config.ts';
+import { atLeast } from '../lib/ironic/release.ts';
+import { settingEvidence as at } from '../lib/subjects/config.ts';
+import {
+  allConfigs,
+  conductorConfig,
+  conductors,
+  conductorsForArchitectures,
+  writtenConfig,
+} from '../lib/subjects/conductors.ts';
+import { mappingChecks } from './conf-mapping.ts';
+
+/** A setting must be there and satisfy a condition. */
+function settled(
+  config: IronicConfig,
+  group: string,
+  name: string,
+  holds: (value: string) => boolean,
+  expected: string,
+): ReturnType<typeof unless> {
+  const reading = config.string(group, name);
+  if (!reading.ok) return [finding(reading.problem, expected, reading.setting ? [at(reading.setting)] : [])];
+  const { value, setting, unresolved } = reading;
+  if (unresolved.length > 0) return [];
+  return unless(value !== undefined && holds(value), () =>
+    finding(
+      value === undefined ? 'not set' : JSON.stringify(value),
+      expected,
+      setting === undefined ? [{ where: `[${group}]`, what: `${name} is not in the file` }] : [at(setting)],
+    ),
+  );
+}
+
+export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
+  check({
+    id: 'readable',
+    title: 'oslo.config reads every file',
+    why: 'ironic-conductor does not start: "Failed to parse ironic.conf"',
+    level: 'must',
+    ref: 'oslo_config/iniparser.py',
+    per: conductors,
+    facts: { config: writtenConfig },
+    check: ({ config }) =>
+      config.refused.map(({ origin, error }) =>
+        finding(error.message, 'lines that oslo.config can read', [
+          { where: `${origin}:${error.line}`, what: error.message },
+        ]),
+      ),
+    fix: 'an indented line continues the value above it; comments, blank lines and sections end a value',
+    faults: [
+      {
+        name: 'an indented line after a comment',
+        subject: 'conductor-1',
+        plant: (sim) => sim.conductor('conductor-1').edit('# drivers\n', '# drivers\n  enabled = x\n'),
+      },
+      {
+        name: 'a line that is no assignment',
+        subject: 'conductor-2',
+        plant: (sim) => sim.conductor('conductor-2').edit('[pxe]\n', '[pxe]\ntftp_root\n'),
+      },
+    ],
+  }),
+
+  ...mappingChecks,
+
+  check({
+    id: 'http-url',
+    title: 'http_url is set, and is a URL',
+    why: 'iPXE fetches its script and the images by it: validation fails with "iPXE boot is enabled but no HTTP URL or HTTP root was specified"',
+    level: 'must',
+    ref: 'ironic/drivers/modules/pxe_base.py _validate_common; ironic/conf/deploy.py http_url',
+    per: conductors,
+    facts: { config: conductorConfig },
+    check: ({ config }) =>
+      settled(
+        config,
+        'deploy',
+        'http_url',
+        (value) => /^https?:$/.test(URL.parse(value)?.protocol ?? '') && !/\s/.test(value),
+        'the URL of the HTTP boot server, such as http://172.29.228.10:8051',
+      ),
+    fix: 'OpenStack-Ansible: ironic_enable_web_server_for_images: true; elsewhere: [deploy] http_url = http://<address>:<port>',
+    faults: [
+      {
+        name: 'no http_url',
+        subject: 'conductor-1',
+        plant: (sim) => sim.everyConductor((c) => c.edit('http_url = http://172.29.228.10:8051\n', '')),
+      },
+      {
+        name: 'an address without a scheme',
+        subject: 'conductor-2',
+        plant: (sim) =>
+          sim.everyConductor((c) =>
+            c.edit('http_url = http://172.29.228.10:8051', 'http_url = 172.29.228.10:8051'),
+          ),
+      },
+    ],
+  }),
+
+  check({
+    id: 'http-root',
+    title: 'http_root is set',
+    why: 'Ironic has nowhere to write the iPXE scripts: validation fails, or the node reads "No configuration found"',
+    level: 'must',
+    ref: 'ironic/drivers/modules/pxe_base.py _validate_common; ironic/conf/deploy.py http_root',
+    per: conductors,
+    facts: { config: conductorConfig },
+    check: ({ config }) =>
+      settled(
+        config,
+        'deploy',
+        'http_root',
+        (value) => value.startsWith('/'),
+        'an absolute path, such as /httpboot',
+      ),
+    fix: 'in ironic.conf: [deploy] http_root = /httpboot',
+    faults: [
+      {
+        name: 'an empty http_root',
+        subject: 'conductor-1',
+        plant: (sim) => sim.everyConductor((c) => c.edit('http_root =/httpboot', 'http_root =')),
+      },
+    ],
+  }),
+
+  check({
+    id: 'tftp-server',
+    title: 'tftp_server is an address that nodes can reach',
+    why: 'DHCP hands it to the nodes as the next server: with a loopback address they ask themselves, "PXE-E18: Server response timeout"',
+    level: 'must',
+    ref: 'ironic/conf/pxe.py tftp_server; ironic/common/pxe_utils.py dhcp_options_for_instance',
+    per: conductors,
+    facts: { config: conductorConfig },
+    check({ config }) {
+      const reading = config.string('pxe', 'tftp_server');
+      if (reading.ok && reading.unresolved.length > 0) {
+        return {
+          notVerified: `tftp_server follows ${reading.unresolved.join(', ')}, which only the conductor knows`,
+        };
+      }
+      const local = /^(localhost|127\.|::1$|0\.0\.0\.0$|::$)/;
+      return settled(
+        config,
+        'pxe',
+        'tftp_server',
+        (value) => value !== '' && !local.test(value),
+        'an address in the provisioning network',
+      );
+    },
+    fix: 'in ironic.conf: [pxe] tftp_server = <the address of this conductor in the provisioning network>',
+    faults: [
+      {
+        name: 'the loopback address',
+        subject: 'conductor-2',
+        plant: (sim) =>
+          sim.conductor('conductor-2').edit('tftp_server = 172.29.228.12', 'tftp_server = 127.0.0.1'),
+      },
+    ],
+  }),
+
+  check({
+    id: 'default-boot-mode',
+    title: 'default_boot_mode is uefi or bios',
+    why: 'oslo.config refuses another value when a node without a boot mode is deployed',
+    level: 'must',
+    ref: 'ironic/conf/deploy.py default_boot_mode',
+    per: conductors,
+    facts: { config: conductorConfig },
+    check({ config }) {
+      const reading = config.string('deploy', 'default_boot_mode');
+      if (reading.ok) return [];
+      return [
+        finding(reading.problem, 'uefi or bios, in lower case', reading.setting ? [at(reading.setting)] : []),
+      ];
+    },
+    fix: 'in ironic.conf: [deploy] default_boot_mode = uefi',
+    faults: [
+      {
+        name: 'UEFI in upper case',
+        subject: 'conductor-1',
+        plant: (sim) =>
+          sim.everyConductor((c) => c.edit('[deploy]\n', '[deploy]\ndefault_boot_mode = UEFI\n')),
+      },
+    ],
+  }),
+
+  check({
+    id: 'images-by-arch',
+    title: 'the deploy images by architecture come in pairs, and the release knows them',
+    why: 'a kernel without its initramfs is ignored, and the nodes boot the images meant for all; before 2023.2 both options are ignored',
+    level: 'must',
+    ref: 'ironic/drivers/utils.py get_agent_kernel_ramdisk; ironic/conf/conductor.py deploy_kernel_by_arch',
+    per: conductors,
+    facts: { config: conductorConfig },
+    check({ config }) {
+      const names = ['deploy_kernel_by_arch', 'deploy_ramdisk_by_arch'] as const;
+      const settings = names.flatMap((name) => config.find('conductor', name) ?? []);
+      if (settings.length === 0) return { notApplicable: 'no deploy images by architecture are configured' };
+      if (!atLeast(config.release, '23.0')) {
+        return settings.map((setting) =>
+          finding(
+            `${setting.name} on Ironic ${config.release.version}`,
+            'deploy_kernel and deploy_ramdisk of each node',
+            [at(setting)],
+          ),
+        );
+      }
+      const [kernels, ramdisks] = names.map((name) => config.dict('conductor', name));
+      const keys = (reading: typeof kernels) =>
+        reading?.ok === true ? [...(reading.value?.keys() ?? [])].toSorted() : [];
+      return unless(keys(kernels).join() === keys(ramdisks).join(), () =>
+        finding(
+          `kernels for ${keys(kernels).join(', ') || 'none'}, initramfs for ${keys(ramdisks).join(', ') || 'none'}`,
+          'the same architectures in both',
+          settings.map(at),
+        ),
+      );
+    },
+    fix: 'in ironic.conf, section [conductor]: set deploy_kernel_by_arch and deploy_ramdisk_by_arch for the same architectures',
+    faults: [
+      {
+        name: 'a kernel by architecture without an initramfs',
+        subject: 'conductor-1',
+        plant(sim) {
+          sim.deployment.release = '2024.1';
+          sim.everyConductor((c) =>
+            c.edit(
+              '[conductor]\n',
+              '[conductor]\ndeploy_kernel_by_arch = aarch64:6f8f8b2e-6d6e-4a55-8d51-0e5a1f0b8e11\n',
+            ),
+          );
+        },
+      },
+      {
+        name: 'images by architecture on 2023.1, which has no such option',
+        subject: 'conductor-2',
+        plant: (sim) =>
+          sim.everyConductor((c) =>
+            c.edit(
+              '[conductor]\n',
+              '[conductor]\ndeploy_ramdisk_by_arch = aarch64:6f8f8b2e-6d6e-4a55-8d51-0e5a1f0b8e11\n',
+            ),
+          ),
+      },
+    ],
+  }),
+
+  check({
+    id: 'permissions',
+    title: 'file_permission lets TFTP and HTTP servers read',
+    why: 'the option is read as a decimal number: 644 is 0o1204, and the servers answer "Permission denied" or 403',
+    level: 'must',
+    ref: 'ironic/conf/pxe.py file_permission; oslo_config/types.py Integer',
+    per: conductors,
+    facts: { config: conductorConfig },
+    check({ config }) {
+      const reading = config.integer('pxe', 'file_permission');
+      const evidence = reading.setting === undefined ? [] : [at(reading.setting)];
+      if (!reading.ok) return [finding(reading.problem, '420, which is 0o644', evidence)];
+      const mode = reading.value ?? 0o644;
+      return unless((mode & 0o444) === 0o444 && mode <= 0o777, () =>
+        finding(`${mode}, which is 0o${mode.toString(8)}`, '420, which is 0o644', evidence),
+      );
+    },
+    fix: 'in ironic.conf: [pxe] file_permission = 420  # decimal for 0o644',
+    faults: [
+      {
+        name: 'octal digits, read as decimal',
+        subject: 'conductor-1',
+        plant: (sim) => sim.everyConductor((c) => c.edit('[pxe]\n', '[pxe]\nfile_permission = 644\n')),
+      },
+    ],
+  }),
+
+  check({
+    id: 'loader-paths',
+    title: 'loader_file_paths names files without folders',
+    why: 'ironic-conductor does not start: "File paths configured for [pxe]loader_file_paths must be a base path"',
+    level: 'must',
+    ref: 'ironic/common/pxe_utils.py place_loaders_for_boot',
+    per: conductors,
+    facts: { config: conductorConfig },
+    check({ config }) {
+      const reading = config.dict('pxe', 'loader_file_paths');
+      const evidence = reading.setting === undefined ? [] : [at(reading.setting)];
+      if (!reading.ok) return [finding(reading.problem, 'name:source, several parted by commas', evidence)];
+      const wrong = [...(reading.value ?? [])].filter(([name]) => name.includes('/'));
+      return wrong.map(([name]) => finding(JSON.stringify(name), 'a file name without a folder', evidence));
+    },
+    fix: 'in ironic.conf: [pxe] loader_file_paths = ipxe_aa64.efi:/usr/lib/ipxe/ipxe-arm64.efi',
+    faults: [
+      {
+        name: 'a comma for a colon, as in the documentation',
+        subject: 'conductor-1',
+        plant: (sim) =>
+          sim.everyConductor((c) =>
+            c.edit('[pxe]\n', '[pxe]\nloader_file_paths = bootx64.efi,/usr/lib/shim/shimx64.efi:x\n'),
+          ),
+      },
+      {
+        name: 'a folder in the name',
+        subject: 'conductor-2',
+        plant: (sim) =>
+          sim.everyConductor((c) =>
+            c.edit('[pxe]\n', '[pxe]\nloader_file_paths = arm64/ipxe.efi:/usr/lib/ipxe/ipxe-arm64.efi\n'),
+          ),
+      },
+    ],
+  }),
+
+  check({
+    id: 'console',
+    title: 'the kernel parameters name no serial console of another architecture',
+    why: 'ttyS0 does not exist on most ARM servers: the console stays blank from the kernel on, and hides every later error',
+    level: 'should',
+    ref: '[pxe]kernel_append_params; Documentation/admin-guide/serial-console.rst of the kernel',
+    per: conductorsForArchitectures,
+    facts: { config: conductorConfig },
+    check({ config }, { architecture }) {
+      if (architecture !== 'aarch64') return { notApplicable: 'ttyS0 is a console of its machines' };
+      const reading = config.string('pxe', 'kernel_append_params');
+      if (!reading.ok || reading.value === undefined)
+        return { notVerified: 'kernel_append_params cannot be read' };
+      const consoles = reading.value.split(/\s+/).filter((word) => word.startsWith('console='));
+      if (consoles.some((word) => word.startsWith('console=ttyAMA'))) return [];
+      return consoles
+        .filter((word) => word.startsWith('console=ttyS'))
+        .map((word) =>
+          finding(
+            word,
+            'console=ttyAMA0,115200 as well, or none',
+            reading.setting ? [at(reading.setting)] : [],
+          ),
+        );
+    },
+    fix: 'set driver_info.kernel_append_params of the ARM nodes to "%default% console=ttyAMA0,115200"',
+    faults: [
+      {
+        name: 'ttyS0 for all nodes',
+        subject: 'conductor-1 for aarch64',
+        plant: (sim) =>
+          sim.everyConductor((c) =>
+            c.edit('kernel_append_params = ipa-debug=1', 'kernel_append_params = console=ttyS0 ipa-debug=1'),
+          ),
+      },
+    ],
+  }),
+
+  check({
+    id: 'agree',
+    title: 'all conductors agree on what nodes boot from',
+    why: 'it depends on which conductor owns the node whether it boots, and that changes when a conductor joins or leaves',
+    level: 'must',
+    ref: 'ironic/common/hash_ring.py',
+    per: conductors,
+    facts: { configs: allConfigs },
+    check({ configs }, { source }) {
+      const [first] = configs;
+      const own = configs.find((one) => one.source === source);
+      if (first === undefined || own === undefined || first === own) {
+        return configs.length < 2 ? { notApplicable: 'there is one conductor only' } : [];
+      }
+      const compared: [string, string][] = [
+        ['pxe', 'ipxe_bootfile_name_by_arch'],
+        ['pxe', 'pxe_bootfile_name_by_arch'],
+        ['pxe', 'uefi_ipxe_bootfile_name'],
+        ['pxe', 'ipxe_bootfile_name'],
+        ['pxe', 'uefi_pxe_bootfile_name'],
+        ['pxe', 'pxe_bootfile_name'],
+        ['pxe', 'kernel_append_params'],
+        ['deploy', 'default_boot_mode'],
+        ['DEFAULT', 'enabled_boot_interfaces'],
+        ['DEFAULT', 'default_boot_interface'],
+        ['conductor', 'deploy_kernel'],
+        ['conductor', 'deploy_ramdisk'],
+        ['conductor', 'deploy_kernel_by_arch'],
+        ['conductor', 'deploy_ramdisk_by_arch'],
+      ];
+      return compared.flatMap(([group, name]) => {
+        const [theirs, ours] = [first, own].map(({ config }) => config.find(group, name));
+        const text = (setting: Setting | undefined) => setting?.value ?? 'not set';
+        return unless(text(ours) === text(theirs), () =>
+          finding(
+            `[${group}]${name}: ${text(ours)}`,
+            `${text(theirs)}, as on ${first.source.name}`,
+            [ours, theirs].flatMap((s) => (s === undefined ? [] : [at(s)])),
+          ),
+        );
+      });
+    },
+    fix: 'render ironic.conf on all conductors from one source, and restart ironic-conductor on each',
+    faults: [
+      {
+        name: 'another mapping on the second conductor',
+        subject: 'conductor-2',
+        plant(sim) {
+          const second = sim.conductor('conductor-2');
+          second.edit('aarch64:ipxe_aa64.efi', 'aarch64:snp_aa64.efi');
+          second.tftp.set('snp_aa64.efi', second.file('ipxe_aa64.efi'));
+        },
+      },
+    ],
+  }),
+]);
