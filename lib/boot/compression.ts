@@ -1,4 +1,4 @@
-import { LimitError, UnsupportedError } from '../errors.ts';
+import { FormatError, LimitError, UnsupportedError } from '../errors.ts';
 import { type Content, contentNames, recogniseContent } from './content.ts';
 import { gzipMember } from './gzip.ts';
 import { lz4Frame, lz4LegacyStream } from './lz4.ts';
@@ -57,8 +57,9 @@ export async function* decompressed(
 ): AsyncGenerator<Buffer> {
   const member = members[kind];
   if (member === undefined) {
-    const text = isCompression(kind) ? 'not unpacked by this program' : 'not compressed';
-    throw new UnsupportedError(`${options.origin}: ${contentNames[kind]}: ${text}`);
+    const what = `${options.origin}: ${contentNames[kind]}`;
+    if (isCompression(kind)) throw new UnsupportedError(`${what}: not unpacked by this program`);
+    throw new FormatError(`${what}: not compressed`);
   }
   const input = pieces instanceof PieceReader ? pieces : new PieceReader(pieces, options.origin);
   let sizeInBytes = 0;

@@ -17,6 +17,7 @@ const maximumLostNames = 100;
 /** Names of one file. The content may come with any of them, by custom the last. */
 interface SharedFile {
   readonly nodes: MemoryNode[];
+  readonly paths: string[];
 }
 
 /**
@@ -82,7 +83,8 @@ export class InitramfsTree {
   }
 
   async #fillFile(node: MemoryNode, entry: CpioEntry, path: string): Promise<void> {
-    const nodes = entry.links > 1 ? this.#namesOf(entry.fileKey, node) : [node];
+    const { nodes, paths } =
+      entry.links > 1 ? this.#namesOf(entry.fileKey, node, path) : { nodes: [node], paths: [path] };
     if (entry.sizeInBytes === 0) {
       const other = nodes.find((name) => name !== node);
       if (other !== undefined)
@@ -91,7 +93,8 @@ export class InitramfsTree {
       return;
     }
     const isKept =
-      this.#wants(path, entry.sizeInBytes) && this.#keptInBytes + entry.sizeInBytes <= maximumKeptInBytes;
+      paths.some((name) => this.#wants(name, entry.sizeInBytes)) &&
+      this.#keptInBytes + entry.sizeInBytes <= maximumKeptInBytes;
     const wantedInBytes = isKept ? entry.sizeInBytes : Math.min(headInBytes, entry.sizeInBytes);
     const bytes = await readStart(entry, wantedInBytes);
     if (isKept) this.#keptInBytes += bytes.length;
@@ -107,11 +110,12 @@ export class InitramfsTree {
     if (head !== undefined) this.#heads.set(node.entry, head);
   }
 
-  #namesOf(key: string, node: MemoryNode): MemoryNode[] {
-    const shared = this.#shared.get(key) ?? { nodes: [] };
+  #namesOf(key: string, node: MemoryNode, path: string): SharedFile {
+    const shared = this.#shared.get(key) ?? { nodes: [], paths: [] };
     this.#shared.set(key, shared);
     shared.nodes.push(node);
-    return shared.nodes;
+    shared.paths.push(path);
+    return shared;
   }
 
   /** The directory of these components, links followed, or undefined where there is none. */

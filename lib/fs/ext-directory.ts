@@ -7,8 +7,9 @@ import { INCOMPAT, type Superblock } from './ext-layout.ts';
 // Directories, read from beginning to end: the index of a hashed tree hides in entries that look deleted.
 // https://docs.kernel.org/filesystems/ext4/directory.html
 
-/** A million and a half long names. Larger ones have not been seen in images. */
+/** Far more than a directory of an operating system has. */
 const maximumDirectoryInBytes = 64 * 1024 * 1024;
+const maximumEntries = 200_000;
 const smallestEntryInBytes = 8;
 const tailInBytes = 12;
 const EXT4_FT_DIR_CSUM = 0xde;
@@ -71,6 +72,9 @@ function addEntries(entries: DirectoryEntry[], block: Buffer, hasFileType: boole
       }
       const name = block.toString('utf8', at + 8, at + 8 + nameLength);
       if (name !== '.' && name !== '..') entries.push({ name, inode });
+      if (entries.length > maximumEntries) {
+        throw new LimitError(`${origin}: a directory of more than ${maximumEntries} entries`);
+      }
     }
     at += length;
   }

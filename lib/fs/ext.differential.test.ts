@@ -83,14 +83,15 @@ test.for(variants.map((variant) => ({ variant, name: variant.join(' ') })))('$na
   await check();
   // The same after e2fsck gave large directories their index.
   if (!variant.includes('none')) {
-    try {
-      tool('e2fsck', '-f', '-y', '-D', image);
-    } catch (error) {
-      expect((error as { status: number }).status).toBe(1);
-    }
+    indexDirectories(image);
     await check();
   }
 });
+
+/** Exit code 1 means that something was changed, as is asked for. */
+function indexDirectories(image: string): void {
+  tool('sh', '-c', 'e2fsck -f -y -D "$0" || [ $? = 1 ]', image);
+}
 
 /** With inline_data, mke2fs 1.47 loses the hole at a file's end: what debugfs reads is what is to be read. */
 function holesAsWritten(image: string): Listing {
@@ -107,11 +108,7 @@ function holesAsWritten(image: string): Listing {
 
 test('directories have an index after e2fsck -D, and unwritten extents read as zeroes', async () => {
   const image = make('changed.img', ['ext4', '-b', '1024'], '-d', source);
-  try {
-    tool('e2fsck', '-f', '-y', '-D', image);
-  } catch (error) {
-    expect((error as { status: number }).status).toBe(1);
-  }
+  indexDirectories(image);
   expect(tool('debugfs', '-R', 'htree_dump /many', image)).toContain('Root node dump');
   tool('debugfs', '-w', '-R', 'fallocate /sizes/all-hole 100 300', image);
   tool('debugfs', '-w', '-R', 'feature needs_recovery', image);

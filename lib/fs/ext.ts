@@ -18,7 +18,7 @@ export interface ExtFileSystem extends FileSystem {
 }
 
 const EXT2_ROOT_INO = 2;
-const directoriesKept = 64;
+const directoriesKept = 16;
 /** Linux's PATH_MAX bounds both the target of a link and, at two bytes a name, the depth. */
 const maximumLinkInBytes = 4096;
 const maximumDepth = 2048;

@@ -20,7 +20,7 @@ export interface FatFileSystem extends FileSystem {
 const maximumDirectoryInBytes = 2 * 1024 * 1024;
 const fatPieceInBytes = 64 * 1024;
 const fatPiecesKept = 32;
-const directoriesKept = 64;
+const directoriesKept = 16;
 /** No path that Linux opens is deeper. */
 const maximumDepth = 2048;
 

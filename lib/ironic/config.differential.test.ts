@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { askPython, Choices } from '../../fixtures/ironic/oracle.ts';
 import { ironicConfig, type IronicConfig, type Reading } from './config.ts';
@@ -174,6 +175,13 @@ function read(config: IronicConfig, { group, name, type }: Option): Reading<unkn
 
 /** Our reading in the oracle's terms. */
 function told(reading: Reading<unknown>, option: Option): unknown {
+  return normalised(plain(reading, option), option);
+}
+
+function plain(
+  reading: Reading<unknown>,
+  option: Option,
+): { ok: boolean; problem?: string; value?: unknown } {
   if (reading.ok) {
     if (reading.value === undefined && option.defaultFromMachine === true)
       return { ok: true, value: `$${option.name}` };
@@ -182,6 +190,25 @@ function told(reading: Reading<unknown>, option: Option): unknown {
   }
   if (reading.problem.startsWith('interpolation does not end')) return { ok: false, problem: 'recursion' };
   return { ok: false, problem: reading.problem.replace(/^(?:Value for option \S+ is not valid: )+/u, '') };
+}
+
+/** The first refusal; oslo.config names another line for an assignment outside sections: where it ended reading it. */
+function refusal(config: IronicConfig): unknown {
+  const [first] = config.refused;
+  if (first === undefined) return undefined;
+  return refusedBy({ file: Number(first.origin), ...first.error });
+}
+
+function refusedBy(refused: { file: number; line: number; message: string } | undefined): unknown {
+  if (refused?.message !== 'Section must be started before assignment') return refused;
+  return { ...refused, line: 'somewhere' };
+}
+
+/** The reasons against a URI are its library's, which we give in words of our own. */
+function normalised(answer: { ok: boolean; problem?: string } | undefined, { type }: Option): unknown {
+  const ofUri =
+    type.kind === 'uri' && answer?.ok === false && !/^(?:no such|template)/u.test(answer.problem ?? '');
+  return ofUri && answer.problem !== 'recursion' ? { ok: false } : answer;
 }
 
 describe.each(['21.4.4', '38.0.0'])('configurations of Ironic %s', (version) => {
@@ -201,44 +228,29 @@ describe.each(['21.4.4', '38.0.0'])('configurations of Ironic %s', (version) => 
     expect(answers).toHaveLength(count);
 
     const seen = { refused: 0, values: 0, errors: 0 };
+    const differences: unknown[] = [];
     for (const [index, { files, environment }] of cases.entries()) {
       const answer = answers[index];
-      const config = ironicConfig(
-        files.map((text, at) => ({ text, origin: String(at) })),
-        environment,
-        release,
-      );
-      const [refusal] = config.refused;
-      if (answer === undefined || 'refused' in answer) {
-        seen.refused++;
-        const { file, line, message } = answer?.refused ?? {};
-        expect([refusal?.origin, refusal?.error.message], JSON.stringify(files)).toEqual([
-          String(file),
-          message,
-        ]);
-        // oslo.config names the line at which it ended reading that assignment.
-        if (message !== 'Section must be started before assignment') expect(refusal?.error.line).toBe(line);
-        continue;
-      }
-      expect(refusal, JSON.stringify(files)).toBeUndefined();
-      for (const [at, option] of wanted.entries()) {
-        const expected = answer.values[at];
-        const ours = told(read(config, option), option);
-        const about = JSON.stringify({ option: option.name, files, environment });
-        if (expected?.ok === true) seen.values++;
-        else seen.errors++;
-        if (
-          option.type.kind === 'uri' &&
-          expected?.ok === false &&
-          /Required|required|scheme|Component|component/u.test(expected.problem)
-        ) {
-          expect(ours, about).toMatchObject({ ok: false });
-        } else {
-          expect(ours, about).toEqual(expected);
+      const texts = files.map((text, at) => ({ text, origin: String(at) }));
+      const config = ironicConfig(texts, environment, release);
+      const refused = refusal(config);
+      const differs = (option: string, ours: unknown, theirs: unknown): void => {
+        if (!isDeepStrictEqual(ours, theirs)) differences.push({ option, ours, theirs, files, environment });
+      };
+      if (answer !== undefined && 'values' in answer) {
+        differs('refused', refused, undefined);
+        for (const [at, option] of wanted.entries()) {
+          const theirs = answer.values[at];
+          differs(option.name, told(read(config, option), option), normalised(theirs, option));
+          seen[theirs?.ok === true ? 'values' : 'errors']++;
         }
+      } else {
+        differs('refused', refused, refusedBy(answer?.refused));
+        seen.refused++;
       }
     }
     console.info(`oslo.config, as Ironic ${version} uses it: ${count} configurations`, seen);
+    expect(differences.slice(0, 3)).toEqual([]);
     expect(seen.refused).toBeGreaterThan(count / 100);
     expect(seen.errors).toBeGreaterThan(count / 10);
   });

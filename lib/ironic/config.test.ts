@@ -34,7 +34,10 @@ describe('which setting wins', () => {
   });
 
   test('the last file', () => {
-    const setting = conf('[pxe]\ntftp_root = /1', '[pxe]\ntftp_root = /2', '[deploy]\nx = 1').find('pxe', 'tftp_root');
+    const setting = conf('[pxe]\ntftp_root = /1', '[pxe]\ntftp_root = /2', '[deploy]\nx = 1').find(
+      'pxe',
+      'tftp_root',
+    );
     expect(setting).toMatchObject({ value: '/2', origin: 'b.conf' });
   });
 
@@ -58,7 +61,11 @@ describe('which setting wins', () => {
       origin: 'OS_PXE__TFTP_ROOT',
       all: [{ raw: '/file' }, { raw: '/env' }],
     });
-    expect(config.string('pxe', 'tftp_server')).toMatchObject({ ok: true, value: '10.0.0.9', setting: undefined });
+    expect(config.string('pxe', 'tftp_server')).toMatchObject({
+      ok: true,
+      value: '10.0.0.9',
+      setting: undefined,
+    });
   });
 
   test('none from [default], from [ pxe ], or under a name with dashes', () => {
@@ -73,6 +80,12 @@ describe('which setting wins', () => {
     ]);
   });
 });
+
+/** What loader_file_paths becomes. */
+const loaders = (value: string): unknown => {
+  const reading = conf(`[pxe]\nloader_file_paths = ${value}`).dict('pxe', 'loader_file_paths');
+  return reading.ok ? Object.fromEntries(reading.value ?? []) : reading.problem;
+};
 
 describe('mappings', () => {
   test.each([
@@ -96,14 +109,13 @@ describe('mappings', () => {
   });
 
   test('lose quotes where the option says so', () => {
-    const read = (value: string): unknown => {
-      const reading = conf(`[pxe]\nloader_file_paths = ${value}`).dict('pxe', 'loader_file_paths');
-      return reading.ok ? Object.fromEntries(reading.value ?? []) : reading.problem;
-    };
-    expect(read('a.efi:"/x,y",b:/z')).toEqual({ 'a.efi': '/x,y', b: '/z' });
-    expect(read('a.efi:"/x')).toBe('Non-closed quote: "/x');
+    expect(loaders('a.efi:"/x,y",b:/z')).toEqual({ 'a.efi': '/x,y', b: '/z' });
+    expect(loaders('a.efi:"/x')).toBe('Non-closed quote: "/x');
   });
 });
+
+const defaultParameters = (version: string): unknown =>
+  ironicConfig([], {}, release(version)).string('pxe', 'kernel_append_params');
 
 describe('other types', () => {
   const config = conf(
@@ -143,7 +155,10 @@ describe('other types', () => {
   });
 
   test('lists without trailing commas', () => {
-    expect(config.list('DEFAULT', 'enabled_boot_interfaces')).toMatchObject({ ok: true, value: ['ipxe', 'pxe'] });
+    expect(config.list('DEFAULT', 'enabled_boot_interfaces')).toMatchObject({
+      ok: true,
+      value: ['ipxe', 'pxe'],
+    });
   });
 
   test('choices in their exact case', () => {
@@ -162,10 +177,11 @@ describe('other types', () => {
   });
 
   test('defaults are those of the release', () => {
-    const read = (version: string): unknown =>
-      ironicConfig([], {}, release(version)).string('pxe', 'kernel_append_params');
-    expect(read('2023.1')).toMatchObject({ value: 'nofb nomodeset vga=normal', setting: undefined });
-    expect(read('2023.2')).toMatchObject({ value: 'nofb vga=normal' });
+    expect(defaultParameters('2023.1')).toMatchObject({
+      value: 'nofb nomodeset vga=normal',
+      setting: undefined,
+    });
+    expect(defaultParameters('2023.2')).toMatchObject({ value: 'nofb vga=normal' });
   });
 
   test('an option that the release does not have is no option', () => {
@@ -179,12 +195,12 @@ describe('other types', () => {
   });
 });
 
-describe('interpolation', () => {
-  const value = (text: string, name = 'kernel_append_params'): unknown => {
-    const reading = conf(`[DEFAULT]\nmy_ip = 10.0.0.1\n[pxe]\n${name} = ${text}`).string('pxe', name);
-    return reading.ok ? reading.value : reading.problem;
-  };
+const value = (text: string, name = 'kernel_append_params'): unknown => {
+  const reading = conf(`[DEFAULT]\nmy_ip = 10.0.0.1\n[pxe]\n${name} = ${text}`).string('pxe', name);
+  return reading.ok ? reading.value : reading.problem;
+};
 
+describe('interpolation', () => {
   test('takes the own group first, then DEFAULT, then a named one', () => {
     expect(value('$tftp_root')).toBe('/tftpboot');
     expect(value('a=${my_ip}:1')).toBe('a=10.0.0.1:1');

@@ -71,7 +71,8 @@ function glanceRef(value: string): ImageRef {
 }
 
 function fileRef(value: string): ImageRef {
-  const path = /^file:(?:\/\/[^/?#]*)?(\/[^?#]*)/iu.exec(value)?.[1];
+  const rest = value.slice('file:'.length);
+  const path = /^(?!\/\/)\/[^?#]*/u.exec(rest)?.[0] ?? /^\/\/[^/?#]*(\/[^?#]*)/u.exec(rest)?.[1];
   if (path === undefined) return { kind: 'invalid', value, why: 'file:// takes an absolute path.' };
   return { kind: 'file', path };
 }

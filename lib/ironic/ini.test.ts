@@ -32,7 +32,8 @@ describe('assignments', () => {
   });
 
   test('go on with every indented line, whatever it looks like', () => {
-    const text = '[pxe]\na = 1\n  # no comment\n\t[deploy]\n   ipxe_bootfile_name_by_arch = aarch64:x  \nb = 2';
+    const text =
+      '[pxe]\na = 1\n  # no comment\n\t[deploy]\n   ipxe_bootfile_name_by_arch = aarch64:x  \nb = 2';
     const { assignments, errors } = parseIni(text, 'ironic.conf');
     expect(errors).toEqual([]);
     expect(assignments).toEqual([
@@ -49,12 +50,18 @@ describe('assignments', () => {
   });
 
   test('keep the section as written', () => {
-    const sections = parseIni('[PXE]\na=1\n[ pxe ]\na=2\n[default]\na=3', 'f').assignments.map((a) => a.section);
+    const sections = parseIni('[PXE]\na=1\n[ pxe ]\na=2\n[default]\na=3', 'f').assignments.map(
+      (a) => a.section,
+    );
     expect(sections).toEqual(['PXE', ' pxe ', 'default']);
   });
 
   test('end at any of the three line ends', () => {
-    const lines = parseIni('[pxe]\r\na = 1\rb = 2\nc = 3', 'f').assignments.map((a) => [a.key, a.value, a.line]);
+    const lines = parseIni('[pxe]\r\na = 1\rb = 2\nc = 3', 'f').assignments.map((a) => [
+      a.key,
+      a.value,
+      a.line,
+    ]);
     expect(lines).toEqual([
       ['a', '1', 2],
       ['b', '2', 3],

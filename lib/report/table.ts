@@ -1,7 +1,9 @@
 import { type Result, type Status, statuses } from '../result.ts';
 import { type Paint, colours, symbols } from './style.ts';
+import { oneLine, shorten } from './text.ts';
 
 const shared = 'shared';
+const longestNameInCharacters = 50;
 const gapInCharacters = 3;
 
 /**
@@ -16,7 +18,9 @@ export function glance(results: readonly Result[], width: number, paint: Paint):
     const cells = suites.map((suite) =>
       cellOf(results.filter((one) => one.suite === suite && (one.architecture ?? shared) === name)),
     );
-    return { name, cells, width: Math.max(name.length, ...cells.map(({ text }) => text.length)) };
+    // An architecture is whatever a node's cpu_arch says.
+    const shown = shorten(oneLine(name), longestNameInCharacters);
+    return { name: shown, cells, width: Math.max(shown.length, ...cells.map(({ text }) => text.length)) };
   });
   const first = Math.max(0, ...suites.map((suite) => suite.length));
   const groups = grouped(columns, width - 2 - first);

@@ -159,6 +159,7 @@ test('a text from outside can neither colour, nor move, nor add a line that read
       [
         exampleFailure({
           subject: hostile,
+          architecture: hostile,
           affects: [hostile],
           findings: [{ actual: hostile, expected: hostile, evidence: [{ where: hostile, what: hostile }] }],
         }),

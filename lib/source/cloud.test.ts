@@ -63,6 +63,25 @@ function grantTokens(name = 'keystone-token-lab-reader', change?: (json: never) 
   return asked;
 }
 
+/** A change of a token: how long it is valid, by a clock that is years behind. */
+const lifetime = (seconds: number) => (json: { token: Record<string, unknown> }) => {
+  const start = Date.parse('2001-01-01T00:00:00Z');
+  json.token['issued_at'] = new Date(start).toISOString();
+  json.token['expires_at'] = new Date(start + seconds * 1000).toISOString();
+  return json;
+};
+
+/** Ironic's versions. */
+function version(maximum = '1.82', minimum = '1.1') {
+  const [status, body, headers] = reply('ironic-v1') as [number, string, Record<string, string>];
+  const changed = {
+    ...headers,
+    'X-OpenStack-Ironic-API-Maximum-Version': maximum,
+    'X-OpenStack-Ironic-API-Minimum-Version': minimum,
+  };
+  return nock(ironic).get('/v1').reply(status, body, changed);
+}
+
 describe('Keystone', () => {
   test('asks for a token as the recorded clients did, once', async () => {
     const asked = grantTokens();
@@ -200,12 +219,6 @@ describe('Keystone', () => {
   });
 
   test('a token is renewed before it ends, by its lifetime: clocks may differ', async () => {
-    const lifetime = (seconds: number) => (json: { token: Record<string, unknown> }) => {
-      const start = Date.parse('2001-01-01T00:00:00Z');
-      json.token['issued_at'] = new Date(start).toISOString();
-      json.token['expires_at'] = new Date(start + seconds * 1000).toISOString();
-      return json;
-    };
     nock(glance)
       .persist()
       .get('/v2/images')
@@ -290,16 +303,6 @@ describe('Glance', () => {
 });
 
 describe('Ironic', () => {
-  function version(maximum = '1.82', minimum = '1.1') {
-    const [status, body, headers] = reply('ironic-v1') as [number, string, Record<string, string>];
-    const changed = {
-      ...headers,
-      'X-OpenStack-Ironic-API-Maximum-Version': maximum,
-      'X-OpenStack-Ironic-API-Minimum-Version': minimum,
-    };
-    return nock(ironic).get('/v1').reply(status, body, changed);
-  }
-
   test('nodes come with all their fields, page after page, the last one empty', async () => {
     grantTokens();
     const asked = version();

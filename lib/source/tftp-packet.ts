@@ -33,6 +33,11 @@ export function readRequest(name: string, options: Readonly<Record<string, numbe
   return Buffer.concat([Buffer.from([0, RRQ]), ...words.map((word) => Buffer.from(`${word}\0`))]);
 }
 
+/** Sixteen bits are the number of a block: after 65535 it starts again at 0, as with every server in use. */
+export function blockAfter(block: number): number {
+  return (block + 1) & 0xffff;
+}
+
 export function acknowledgement(block: number): Buffer {
   return Buffer.from([0, ACK, block >> 8, block & 0xff]);
 }

@@ -3,7 +3,14 @@ import { memoryBlob } from '../blob/memory.ts';
 import { AccessError, AssayError, FormatError, LimitError, MissingError, describeError } from '../errors.ts';
 import type { Files } from './source.ts';
 import { type LineRequest, openLine } from './tftp-line.ts';
-import { acknowledgement, defaultBlockInBytes, errorCode, readRequest, type Packet } from './tftp-packet.ts';
+import {
+  acknowledgement,
+  blockAfter,
+  defaultBlockInBytes,
+  errorCode,
+  readRequest,
+  type Packet,
+} from './tftp-packet.ts';
 
 export interface TftpOptions {
   readonly host: string;
@@ -131,7 +138,7 @@ async function receiveFile(request: Request): Promise<Transfer> {
         line.send(acknowledgement(due));
         break;
       }
-      const next = (due + 1) & 0xffff; // after 65535 blocks the number starts again at 0
+      const next = blockAfter(due);
       answer = await line.ask(acknowledgement(due), dataOrError(next));
       due = next;
     }

@@ -101,7 +101,8 @@ test('trees merge as cloud-init merges them', async () => {
     const answer = answers[index];
     const config = await readCloudConfig(memoryFileSystem(treeOf(files), 'image'));
     const stops = config.problems.some((problem) => problem.endsWith('cloud-init stops with an error'));
-    expect({ files, stops }).toEqual({ files, stops: answer?.stopped !== undefined });
+    const why = answer?.stopped ?? 'nothing';
+    expect({ files, why, stops }).toEqual({ files, why, stops: answer?.stopped !== undefined });
     if (answer?.value === undefined) {
       stopped += 1;
       continue;

@@ -99,7 +99,8 @@ function merge(first: ConfigNode, second: ConfigNode, mergers: readonly Merger[]
   if (first.kind === 'list') return mergeLists(first, second, merger, mergers);
   // A text gives way to whatever comes second, unlike a number or a boolean: so does cloud-init.
   const isText = second.kind === 'scalar' && second.type === 'str';
-  if (!isText || !merger.options.includes('append')) return second;
+  if (!merger.options.includes('append')) return second;
+  if (!isText) throw stop(second, 'text and something else added together');
   return { ...first, value: `${String(first.value)}${String(second.value)}` };
 }
 

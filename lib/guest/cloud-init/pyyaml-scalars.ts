@@ -55,7 +55,7 @@ function booleanOf(text: string): Resolved | undefined {
 }
 
 function integerOf(text: string): Resolved | undefined {
-  const match = /^([-+]?)(.+)$/.exec(text.replaceAll('_', ''));
+  const match = /^([-+]?)(.+)$/.exec(text.replaceAll('_', '').trim());
   const digits = match?.[2] ?? '';
   let value: number;
   if (/^0b[01]+$/.test(digits)) value = Number.parseInt(digits.slice(2), 2);
@@ -71,7 +71,7 @@ function integerOf(text: string): Resolved | undefined {
 }
 
 function floatOf(text: string): Resolved | undefined {
-  const match = /^([-+]?)(.+)$/.exec(text.replaceAll('_', '').toLowerCase());
+  const match = /^([-+]?)(.+)$/.exec(text.replaceAll('_', '').trim().toLowerCase());
   const digits = match?.[2] ?? '';
   const value =
     digits === '.inf'

@@ -52,13 +52,7 @@ function read(text: string, file: string): ConfigNode | undefined {
   checkFlowDepth(text, file);
   checkTabs(text, file);
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    version: '1.1',
-    schema: 'failsafe',
-    uniqueKeys: false,
-    lineCounter: lines,
-    logLevel: 'error',
-  });
+  const document = parse(text, lines);
   const [error] = document.errors;
   if (error !== undefined) throw new FormatError(`${file}: ${describeError(error)}`);
   if (document.contents === null) return undefined;
@@ -153,6 +147,32 @@ function read(text: string, file: string): ConfigNode | undefined {
   return root.kind === 'scalar' && root.value === null ? undefined : root;
 }
 
+const maximumIndentations = 30;
+
+/**
+ * To PyYAML, indentation means nothing inside […], {…} and quotes; the parser here wants such lines to be indented
+ * as YAML says. They are, before it is asked again, which changes nothing else: leading spaces there are no content.
+ */
+function parse(text: string, lines: LineCounter): Document.Parsed {
+  const options = { version: '1.1', schema: 'failsafe', uniqueKeys: false, logLevel: 'error' } as const;
+  const document = parseDocument(text, { ...options, lineCounter: lines });
+  let [retried, source] = [document, text];
+  for (let attempt = 0; attempt < maximumIndentations; attempt++) {
+    const [error] = retried.errors;
+    if (error === undefined) {
+      lines.lineStarts = [];
+      return parseDocument(source, { ...options, lineCounter: lines });
+    }
+    // An open quote is told at the line break that ends it, open brackets at the start of the next line.
+    const lineStart = error.pos[0] + (error.message.startsWith('Missing closing') ? 1 : 0);
+    const isKnown = /^(Flow|Missing closing)/.test(error.message);
+    if (!isKnown || lineStart >= source.length || source[lineStart - 1] !== '\n') break;
+    source = `${source.slice(0, lineStart)}${' '.repeat(80)}${source.slice(lineStart)}`;
+    retried = parseDocument(source, options);
+  }
+  return document;
+}
+
 /** What each alias stands for: the node before it with that anchor. PyYAML refuses an anchor set twice. */
 function aliasTargets(document: Document.Parsed, file: string): Map<Alias, ParsedNode> {
   const anchors = new Map<string, ParsedNode>();
@@ -181,7 +201,8 @@ function tagOf(node: ParsedNode): string {
   const tag = isAlias(node) ? undefined : node.tag;
   if (tag === '!' || tag === undefined) {
     if (!isScalar(node)) return isSeq(node) ? 'seq' : 'map';
-    return node.type === 'PLAIN' && tag === undefined ? implicitTag(sourceOf(node)) : 'str';
+    // YAML says that `!` makes a text; to PyYAML it makes even quoted text a plain scalar.
+    return node.type === 'PLAIN' || tag === '!' ? implicitTag(sourceOf(node)) : 'str';
   }
   const short = tag.startsWith('tag:yaml.org,2002:') ? tag.slice('tag:yaml.org,2002:'.length) : tag;
   // cloud-init 23 and older read the tag that Python 2 wrote.

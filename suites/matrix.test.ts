@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import { serveDeployment } from '../fixtures/simulated/deployment.ts';
+import { type Simulation, healthy } from '../fixtures/simulated/simulation.ts';
+import type { Result } from '../lib/result.ts';
+import { prepare } from '../lib/run.ts';
+import { openWorld } from '../lib/world.ts';
+import { suites } from './all.ts';
+
+/** Everything the suites say of a simulation. */
+async function assay(simulation: Simulation): Promise<readonly Result[]> {
+  await using held = await serveDeployment(simulation);
+  await using world = await openWorld(held.deployment);
+  const tasks = await prepare(world, suites, { parts: [] });
+  return Promise.all(tasks.map(async ({ run }) => run()));
+}
+
+const isReported = ({ status }: Result) => status === 'fail' || status === 'warning';
+const checks = suites.flatMap((suite) => suite.checks);
+
+test('the healthy deployment passes everything, and every check has something to judge or says why not', async () => {
+  const results = await assay(await healthy());
+  const amiss = results.filter(({ status }) => status !== 'pass' && status !== 'not applicable');
+  expect(amiss).toEqual([]);
+  const judged = new Set(results.map(({ check }) => check));
+  expect(checks.map(({ id }) => id).filter((id) => !judged.has(id))).toEqual([]);
+  expect(results.filter(({ status, reason }) => status === 'not applicable' && !reason)).toEqual([]);
+});
+
+test('every check names the remedy, the symptom and its source', () => {
+  const silent = checks.filter(({ title, why, ref }) => title === '' || why === '' || ref === '');
+  expect(silent).toEqual([]);
+  expect(checks.length).toBeGreaterThanOrEqual(45);
+  const names = checks.flatMap(({ id, faults }) => faults.map(({ name }) => `${id}: ${name}`));
+  expect(new Set(names).size).toBe(names.length);
+});
+
+describe.for(checks)('$id', (check) => {
+  test.for(check.faults)('$name', async (fault) => {
+    const simulation = await healthy();
+    await fault.plant(simulation);
+    const results = await assay(simulation);
+    const reported = results.filter(isReported);
+    const own = reported.filter((result) => result.check === check.id);
+    // The check fails where the fault is, and nowhere else.
+    expect(own.map(({ subject }) => subject)).not.toEqual([]);
+    const elsewhere = own.filter(({ subject }) => !subject.includes(subjectFamily(fault.subject)));
+    expect(own.some(({ subject }) => subject.includes(fault.subject))).toBe(true);
+    expect(elsewhere.map(({ subject }) => subject)).toEqual([]);
+    for (const { findings, fix } of own) {
+      expect(fix).toBeTruthy();
+      for (const { actual, expected } of findings) expect([actual, expected]).not.toContain('');
+    }
+    // Nothing else fails but what the fault names, and what it names does.
+    const others = new Set(reported.map((result) => result.check).filter((id) => id !== check.id));
+    expect([...others].toSorted()).toEqual([...(fault.also ?? [])].toSorted());
+    expect(results.filter(({ status }) => status === 'error')).toEqual([]);
+  });
+});
+
+/** A fault planted on every conductor is reported for each of them. */
+function subjectFamily(subject: string): string {
+  return subject.replace(/ on conductor-\d$/, '').replace(/^conductor-\d/, 'conductor-');
+}
