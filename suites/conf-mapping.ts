@@ -81,14 +81,14 @@ export const mappingChecks = [
       },
       {
         name: 'an architecture named twice',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         also: ['nodes/boot-file'],
         plant: (sim) =>
           sim.everyConductor((c) => c.edit('aarch64:ipxe_aa64.efi', 'aarch64:ipxe_aa64.efi,aarch64:snp.efi')),
       },
       {
         name: 'an equals sign for the colon',
-        subject: 'conductor-2',
+        subject: 'conductor-',
         also: ['nodes/boot-file'],
         plant: (sim) => sim.everyConductor((c) => c.edit('aarch64:ipxe_aa64.efi', 'aarch64=ipxe_aa64.efi')),
       },
@@ -111,7 +111,7 @@ export const mappingChecks = [
     faults: [
       {
         name: 'a mapping rendered by Python',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         also: ['conf/mapping-covers', 'firmware/machine'],
         plant: (sim) =>
           sim.everyConductor((c) => c.edit('aarch64:ipxe_aa64.efi', "{'aarch64': 'ipxe_aa64.efi'}")),
@@ -135,7 +135,7 @@ export const mappingChecks = [
     faults: [
       {
         name: 'a quoted file name',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         also: ['firmware/served'],
         plant: (sim) => sim.everyConductor((c) => c.edit('aarch64:ipxe_aa64.efi', 'aarch64:"ipxe_aa64.efi"')),
       },
@@ -160,7 +160,7 @@ export const mappingChecks = [
     faults: [
       {
         name: 'a comment at the end of the line',
-        subject: 'conductor-2',
+        subject: 'conductor-',
         also: ['firmware/served'],
         plant: (sim) =>
           sim.everyConductor((c) =>
@@ -186,7 +186,7 @@ export const mappingChecks = [
     faults: [
       {
         name: 'nothing after the colon',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         also: ['nodes/boot-file'],
         plant: (sim) => sim.everyConductor((c) => c.edit('aarch64:ipxe_aa64.efi', 'aarch64:')),
       },
@@ -216,7 +216,7 @@ export const mappingChecks = [
     faults: [
       {
         name: 'arm64 as the key',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         also: ['conf/mapping-covers', 'firmware/machine'],
         plant: (sim) => sim.everyConductor((c) => c.edit('aarch64:ipxe_aa64.efi', 'arm64:ipxe_aa64.efi')),
       },
@@ -250,7 +250,7 @@ export const mappingChecks = [
     faults: [
       {
         name: 'aarch64-uefi on 2023.1',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         also: ['conf/mapping-covers', 'firmware/machine'],
         plant: (sim) =>
           sim.everyConductor((c) => c.edit('aarch64:ipxe_aa64.efi', 'aarch64-uefi:ipxe_aa64.efi')),
@@ -278,7 +278,7 @@ export const mappingChecks = [
     faults: [
       {
         name: 'the mapping under [deploy]',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         also: ['conf/mapping-covers', 'firmware/machine'],
         plant: (sim) =>
           sim.everyConductor((c) => {
@@ -309,14 +309,14 @@ export const mappingChecks = [
     faults: [
       {
         name: 'a letter too few',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         also: ['conf/mapping-covers', 'firmware/machine'],
         plant: (sim) =>
           sim.everyConductor((c) => c.edit('ipxe_bootfile_name_by_arch', 'ipxe_bootfile_name_by_arc')),
       },
       {
         name: 'dashes for underscores',
-        subject: 'conductor-2',
+        subject: 'conductor-',
         also: ['conf/mapping-covers', 'firmware/machine'],
         plant: (sim) =>
           sim.everyConductor((c) => c.edit('ipxe_bootfile_name_by_arch', 'ipxe-bootfile-name-by-arch')),
@@ -344,7 +344,7 @@ export const mappingChecks = [
     faults: [
       {
         name: 'the mapping indented',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         also: ['conf/mapping-covers', 'firmware/machine'],
         plant: (sim) =>
           sim.everyConductor((c) => c.edit('ipxe_bootfile_name_by_arch', '  ipxe_bootfile_name_by_arch')),
@@ -400,14 +400,14 @@ export const mappingChecks = [
     faults: [
       {
         name: 'no mapping at all',
-        subject: 'conductor-1 for aarch64',
+        subject: 'for aarch64',
         also: ['firmware/machine'],
         plant: (sim) =>
           sim.everyConductor((c) => c.edit('ipxe_bootfile_name_by_arch = aarch64:ipxe_aa64.efi\n', '')),
       },
       {
         name: 'the mapping for the other boot interface',
-        subject: 'conductor-2 for aarch64',
+        subject: 'for aarch64',
         also: ['firmware/machine'],
         plant: (sim) =>
           sim.everyConductor((c) => c.edit('ipxe_bootfile_name_by_arch', 'pxe_bootfile_name_by_arch')),
@@ -424,6 +424,9 @@ export const mappingChecks = [
     per: conductorsForArchitectures,
     facts: { config: conductorConfig, nodes: nodesOfConductor },
     check({ config, nodes }, { architecture }) {
+      if (!architectureNamed(architecture)?.bootModes.includes('bios')) {
+        return { notApplicable: `${architecture} has no BIOS` };
+      }
       if (nodes.bootModes(config).every((mode) => mode !== 'bios'))
         return { notApplicable: 'none of its nodes boots by BIOS' };
       return entries(config)
@@ -439,7 +442,7 @@ export const mappingChecks = [
     faults: [
       {
         name: 'the example of the Ironic documentation, with BIOS nodes',
-        subject: 'conductor-1 for x86_64',
+        subject: 'for x86_64',
         also: ['firmware/bios-program'],
         plant: (sim) =>
           sim.everyConductor((c) => c.edit('aarch64:ipxe_aa64.efi', 'aarch64:ipxe_aa64.efi,x86_64:ipxe.efi')),

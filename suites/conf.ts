@@ -84,12 +84,12 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
     faults: [
       {
         name: 'no http_url',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         plant: (sim) => sim.everyConductor((c) => c.edit('http_url = http://172.29.228.10:8051\n', '')),
       },
       {
         name: 'an address without a scheme',
-        subject: 'conductor-2',
+        subject: 'conductor-',
         plant: (sim) =>
           sim.everyConductor((c) =>
             c.edit('http_url = http://172.29.228.10:8051', 'http_url = 172.29.228.10:8051'),
@@ -118,7 +118,7 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
     faults: [
       {
         name: 'an empty http_root',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         plant: (sim) => sim.everyConductor((c) => c.edit('http_root =/httpboot', 'http_root =')),
       },
     ],
@@ -178,7 +178,7 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
     faults: [
       {
         name: 'UEFI in upper case',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         plant: (sim) =>
           sim.everyConductor((c) => c.edit('[deploy]\n', '[deploy]\ndefault_boot_mode = UEFI\n')),
       },
@@ -221,7 +221,7 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
     faults: [
       {
         name: 'a kernel by architecture without an initramfs',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         plant(sim) {
           sim.deployment.release = '2024.1';
           sim.everyConductor((c) =>
@@ -234,7 +234,7 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
       },
       {
         name: 'images by architecture on 2023.1, which has no such option',
-        subject: 'conductor-2',
+        subject: 'conductor-',
         plant: (sim) =>
           sim.everyConductor((c) =>
             c.edit(
@@ -267,7 +267,7 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
     faults: [
       {
         name: 'octal digits, read as decimal',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         plant: (sim) => sim.everyConductor((c) => c.edit('[pxe]\n', '[pxe]\nfile_permission = 644\n')),
       },
     ],
@@ -292,7 +292,7 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
     faults: [
       {
         name: 'a comma for a colon, as in the documentation',
-        subject: 'conductor-1',
+        subject: 'conductor-',
         plant: (sim) =>
           sim.everyConductor((c) =>
             c.edit('[pxe]\n', '[pxe]\nloader_file_paths = bootx64.efi,/usr/lib/shim/shimx64.efi:x\n'),
@@ -300,7 +300,7 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
       },
       {
         name: 'a folder in the name',
-        subject: 'conductor-2',
+        subject: 'conductor-',
         plant: (sim) =>
           sim.everyConductor((c) =>
             c.edit('[pxe]\n', '[pxe]\nloader_file_paths = arm64/ipxe.efi:/usr/lib/ipxe/ipxe-arm64.efi\n'),
@@ -338,7 +338,7 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
     faults: [
       {
         name: 'ttyS0 for all nodes',
-        subject: 'conductor-1 for aarch64',
+        subject: 'for aarch64',
         plant: (sim) =>
           sim.everyConductor((c) =>
             c.edit('kernel_append_params = ipa-debug=1', 'kernel_append_params = console=ttyS0 ipa-debug=1'),

@@ -261,7 +261,7 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
       {
         name: 'kernel and initramfs swapped',
         subject: 'ipa-aarch64.initramfs',
-        also: ['deploy/initramfs'],
+        also: ['deploy/initramfs', 'deploy/disk-format'],
         plant(sim) {
           const { driver_info: info } = sim.node('arm-01');
           [info.deploy_kernel, info.deploy_ramdisk] = [info.deploy_ramdisk, info.deploy_kernel];

@@ -66,7 +66,7 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
     faults: [
       {
         name: 'the ARM firmware missing',
-        subject: 'ipxe_aa64.efi on conductor-1',
+        subject: 'ipxe_aa64.efi',
         plant: (sim) => sim.everyConductor((c) => c.removeFile('ipxe_aa64.efi')),
       },
       {
@@ -96,7 +96,7 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
     faults: [
       {
         name: 'names with a slash refused',
-        subject: 'ipxe_aa64.efi on conductor-1',
+        subject: 'on conductor-1',
         plant: (sim) => void (sim.conductor('conductor-1').tftpPrefixes = ['']),
       },
     ],
@@ -118,7 +118,7 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
     faults: [
       {
         name: 'the error page of a proxy',
-        subject: 'ipxe_aa64.efi on conductor-2',
+        subject: 'ipxe_aa64.efi',
         plant: (sim) =>
           sim.everyConductor((c) =>
             c.replaceFile(
@@ -129,12 +129,12 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
       },
       {
         name: 'an empty file',
-        subject: 'ipxe.efi on conductor-1',
+        subject: 'ipxe.efi',
         plant: (sim) => sim.everyConductor((c) => c.replaceFile('ipxe.efi', Buffer.alloc(0))),
       },
       {
         name: 'a Git LFS pointer',
-        subject: 'undionly.kpxe on conductor-1',
+        subject: 'undionly.kpxe',
         plant: (sim) =>
           sim.everyConductor((c) =>
             c.replaceFile(
@@ -168,13 +168,13 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
     faults: [
       {
         name: 'BIOS firmware for UEFI nodes',
-        subject: 'x86_64 uefi ipxe.efi on conductor-1',
+        subject: 'x86_64 uefi ipxe.efi',
         plant: (sim) => sim.everyConductor((c) => c.replaceFile('ipxe.efi', c.file('undionly.kpxe'))),
         also: ['firmware/ipxe'],
       },
       {
         name: 'an EFI driver in place of an application',
-        subject: 'ipxe_aa64.efi on conductor-2',
+        subject: 'ipxe_aa64.efi',
         plant: (sim) =>
           sim.everyConductor((c) => {
             const driver = Buffer.from(c.file('ipxe_aa64.efi'));
@@ -205,12 +205,12 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
     faults: [
       {
         name: 'x86-64 firmware under the ARM name',
-        subject: 'ipxe_aa64.efi on conductor-1',
+        subject: 'ipxe_aa64.efi',
         plant: (sim) => sim.everyConductor((c) => c.replaceFile('ipxe_aa64.efi', c.file('ipxe.efi'))),
       },
       {
         name: 'ARM firmware under the x86-64 name',
-        subject: 'ipxe.efi on conductor-2',
+        subject: 'ipxe.efi',
         plant: (sim) => sim.everyConductor((c) => c.replaceFile('ipxe.efi', c.file('ipxe_aa64.efi'))),
       },
     ],
@@ -236,7 +236,7 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
     faults: [
       {
         name: 'half of the file',
-        subject: 'ipxe_aa64.efi on conductor-1',
+        subject: 'ipxe_aa64.efi',
         plant: (sim) =>
           sim.everyConductor((c) => {
             const file = c.file('ipxe_aa64.efi');
@@ -271,7 +271,7 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
     faults: [
       {
         name: 'GRUB in place of iPXE',
-        subject: 'ipxe.efi on conductor-1',
+        subject: 'ipxe.efi',
         plant: (sim) => sim.everyConductor((c) => c.replaceFile('ipxe.efi', c.file('bootx64.efi'))),
       },
     ],
@@ -299,7 +299,7 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
     faults: [
       {
         name: 'EFI firmware for BIOS nodes',
-        subject: 'x86_64 bios undionly.kpxe on conductor-1',
+        subject: 'x86_64 bios undionly.kpxe',
         plant: (sim) => sim.everyConductor((c) => c.replaceFile('undionly.kpxe', c.file('ipxe.efi'))),
       },
     ],
@@ -324,7 +324,7 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
     faults: [
       {
         name: 'Secure Boot asked of a node',
-        subject: 'ipxe_aa64.efi on conductor-1',
+        subject: 'ipxe_aa64.efi',
         plant: (sim) => void (sim.node('arm-01').properties.capabilities = 'boot_mode:uefi,secure_boot:true'),
       },
     ],

@@ -330,7 +330,7 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
       },
       {
         name: 'ipxe not enabled on one conductor',
-        subject: 'arm-01',
+        subject: ['arm-01', 'arm-02', 'arm-03', 'x86-01', 'x86-02'],
         plant: (sim) =>
           sim
             .conductor('conductor-2')
@@ -365,7 +365,7 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
     faults: [
       {
         name: 'a mapping that oslo.config refuses',
-        subject: 'arm-01',
+        subject: ['arm-01', 'arm-02', 'arm-03', 'x86-01', 'x86-02'],
         also: ['conf/mapping-form'],
         plant: (sim) => sim.everyConductor((c) => c.edit('aarch64:ipxe_aa64.efi', 'aarch64:ipxe_aa64.efi,')),
       },

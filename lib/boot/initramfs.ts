@@ -79,6 +79,9 @@ export async function readInitramfs(blob: Blob, options: InitramfsOptions = {}):
   }
 
   try {
+    // What starts with zeros and is something else (a bzImage without EFI stub) is not taken for padding.
+    const start = recogniseContent(await input.peek(headInBytes), blob.sizeInBytes);
+    if (start !== 'zeros' && start !== 'empty' && start !== 'unknown') refuseOther(blob, start, 0);
     for (;;) {
       await skipZeros(input);
       const head = await input.peek(headInBytes);

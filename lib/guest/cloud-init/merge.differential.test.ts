@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { memoryFileSystem, treeOf } from '../../fs/memory.ts';
 import { readCloudConfig } from './config.ts';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AssayError } from '../../errors.ts';
 import { askCloudInit } from './oracle.testing.ts';
@@ -66,6 +66,8 @@ const keys = [
   '{q: r}',
 ];
 
+const edits = [' ', '\n', '-', '[', ']', '"', '#', '{', '}', ',', '\t'];
+
 /** Block mappings and lists of awkward scalars, some with a character too many or too few. */
 const texts = fc
   .letrec<{ value: string[]; block: string[] }>((tie) => ({
@@ -90,7 +92,7 @@ const texts = fc
   .block.chain((lines) =>
     fc
       .record({
-        edit: fc.option(fc.tuple(fc.nat(), fc.constantFrom(...' \n-[]"#{},\t'), fc.boolean()), { freq: 5 }),
+        edit: fc.option(fc.tuple(fc.nat(), fc.constantFrom(...edits), fc.boolean()), { freq: 5 }),
         ending: fc.constantFrom('\n', '\n', '\n', ''),
       })
       .map(({ edit, ending }) => {
