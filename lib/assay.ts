@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { type Reporter, type TestCase, type TestModule, createVitest } from 'vitest/node';
-import type {} from './conformance.run.ts';
 import { readDeployment } from './deployment.ts';
 import { UsageError, describeError } from './errors.ts';
 import type { Options } from './options.ts';
 import { progressTo } from './report/progress.ts';
 import type { Report } from './report/report.ts';
+import { wantsColour } from './report/style.ts';
 import { renderTerminal } from './report/terminal.ts';
 import { writeReports } from './report/write.ts';
 import type { Result } from './result.ts';
@@ -33,9 +33,14 @@ export async function assay(options: Options): Promise<number> {
     results,
     summary: summarise(results, options.allowNotVerified),
   };
-  const files = await writeReports(report, options.reports ?? `${root}reports`);
+  // What was found is shown also when it cannot be written.
+  const written = await writeReports(report, options.reports ?? `${root}reports`).then(
+    (files) => ({ files }),
+    (error: unknown) => ({ files: [], error }),
+  );
   const width = Math.min(process.stdout.columns ?? 80, 120);
-  console.log(renderTerminal(report, { width, colour: process.stdout.isTTY, files }));
+  console.log(renderTerminal(report, { width, colour: wantsColour(process.stdout), files: written.files }));
+  if ('error' in written) throw new UsageError(`the reports: ${describeError(written.error)}`);
   return report.summary.exitCode;
 }
 

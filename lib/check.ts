@@ -98,7 +98,7 @@ export function check<S extends Subject, const N extends Needs<S>>(definition: C
       level,
       ref,
       faults,
-      per: definition.per as unknown as SubjectKind<Subject>,
+      per: definition.per,
       fix: (subject) => (typeof fix === 'string' ? fix : fix(subject as S)),
       async judge(subject, use) {
         const names = Object.keys(definition.facts) as (keyof N & string)[];

@@ -38,11 +38,13 @@ async function deploymentOf() {
 const world = held.use(await openWorld(await deploymentOf()));
 const tasks = await prepare(world, suites, parseSelection(order.suites, order.checks, suites));
 
-for (const { check, subject, run } of tasks) {
-  test.concurrent(`${check.id} · ${subject.label}`, async ({ task, skip }) => {
-    const result = await run();
-    task.meta.result = result;
+for (const task of tasks) {
+  const { check, subject } = task;
+  // oxlint-disable-next-line vitest/expect-expect -- the judgement is the assertion
+  test.concurrent(`${check.id} · ${subject.label}`, async (context) => {
+    const result = await task.run();
+    context.task.meta.result = result;
     if (isBad(result.status)) throw new Error(`${result.status}: ${result.title}`);
-    if (result.reason !== undefined) skip(result.reason);
+    if (result.reason !== undefined) context.skip(result.reason);
   });
 }

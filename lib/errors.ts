@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * The ways in which looking at a deployment can fail. Each says what it means for the verdict:
  * `UsageError` ends the run (exit code 2); the others make what depends on them *not verified*,
@@ -48,7 +50,7 @@ export class LimitError extends FormatError {
 export function describeError(error: unknown): string {
   const parts: string[] = [];
   for (let at = error, depth = 0; at !== undefined && at !== null && depth < 5; depth++) {
-    const text = at instanceof Error ? at.message || at.name : String(at);
+    const text = at instanceof Error ? at.message || at.name : inspect(at);
     if (text !== '' && !parts.some((part) => part.includes(text))) parts.push(text);
     at = at instanceof Error ? at.cause : undefined;
   }

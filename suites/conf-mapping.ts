@@ -2,7 +2,6 @@ import { architectureMeant, architectureNamed } from '../lib/arch.ts';
 import { type Finding, check, finding, unless } from '../lib/check.ts';
 import type { IronicConfig, Setting } from '../lib/ironic/config.ts';
 import { effectiveBootInterface } from '../lib/ironic/interfaces.ts';
-import { inWrongSection, misspellings, swallowed } from '../lib/ironic/mistakes.ts';
 import { hasCompositeBootfileKeys } from '../lib/ironic/release.ts';
 import { settingEvidence as at } from '../lib/subjects/config.ts';
 import {
@@ -10,16 +9,14 @@ import {
   conductors,
   conductorsForArchitectures,
   nodesOfConductor,
+  releaseFor,
   writtenConfig,
 } from '../lib/subjects/conductors.ts';
 
-/** The mapping of the guide, and its twin for nodes that boot with GRUB or PXELINUX. */
-const mappings = ['ipxe_bootfile_name_by_arch', 'pxe_bootfile_name_by_arch'] as const;
-const mapping = mappings[0];
+import { placeChecks, mappings, mapping, rightMapping } from './conf-mapping-place.ts';
 
 const guide = 'guide, "Configuring Ironic for multiple architectures"';
 const grammar = 'oslo_config/types.py Dict';
-const rightMapping = `in ironic.conf, section [pxe]: ${mapping} = aarch64:ipxe_aa64.efi  # then restart ironic-conductor`;
 const asString =
   "in ironic_ironic_conf_overrides write the mapping as text, not as YAML: ipxe_bootfile_name_by_arch: 'aarch64:ipxe_aa64.efi'";
 
@@ -230,14 +227,16 @@ export const mappingChecks = [
     level: 'must',
     ref: 'launchpad bug 2157027; ironic/drivers/modules/deploy_utils.py',
     per: conductors,
-    facts: { config: writtenConfig },
-    check({ config }) {
-      const known = hasCompositeBootfileKeys(config.release);
+    facts: { config: writtenConfig, release: releaseFor },
+    check({ config, release }) {
       const composite = entries(config).filter(({ key }) => /-(uefi|bios)$/.test(key));
+      if (composite.length === 0) return [];
+      const known = release.known ? hasCompositeBootfileKeys(config.release) : 'unknown';
       if (known === true) return [];
-      if (known === 'unknown' && composite.length > 0) {
+      if (known === 'unknown') {
         return {
-          notVerified: `whether ${config.release.version} has them depends on its point release; set release in deployment.yaml`,
+          notVerified:
+            'whether this release knows such keys depends on its point release; set release in deployment.yaml',
         };
       }
       return composite.map(({ key, setting }) =>
@@ -258,99 +257,7 @@ export const mappingChecks = [
     ],
   }),
 
-  check({
-    id: 'mapping-section',
-    title: 'the mapping stands in section [pxe]',
-    why: 'elsewhere oslo.config ignores it without a word, and every ARM node gets the x86-64 file',
-    level: 'must',
-    ref: 'oslo_config/cfg.py _normalize_group_name',
-    per: conductors,
-    facts: { config: writtenConfig },
-    check: ({ config }) =>
-      mappings.flatMap((name) =>
-        inWrongSection(config, 'pxe', name).map(({ origin, assignment }) =>
-          finding(`[${assignment.section}]`, '[pxe]', [
-            { where: `${origin}:${assignment.line}`, what: `${name} = ${assignment.value}` },
-          ]),
-        ),
-      ),
-    fix: rightMapping,
-    faults: [
-      {
-        name: 'the mapping under [deploy]',
-        subject: 'conductor-',
-        also: ['conf/mapping-covers', 'firmware/machine'],
-        plant: (sim) =>
-          sim.everyConductor((c) => {
-            c.edit('ipxe_bootfile_name_by_arch = aarch64:ipxe_aa64.efi\n', '');
-            c.edit('[deploy]\n', '[deploy]\nipxe_bootfile_name_by_arch = aarch64:ipxe_aa64.efi\n');
-          }),
-      },
-    ],
-  }),
-
-  check({
-    id: 'mapping-spelling',
-    title: 'the option is not misspelt',
-    why: 'oslo.config ignores names that it does not know, and every ARM node gets the x86-64 file',
-    level: 'must',
-    ref: 'ironic/conf/pxe.py',
-    per: conductors,
-    facts: { config: writtenConfig },
-    check: ({ config }) =>
-      mappings
-        .flatMap((name) => misspellings(config, name).map((found) => ({ name, ...found })))
-        .map(({ name, origin, assignment }) =>
-          finding(assignment.key, name, [
-            { where: `${origin}:${assignment.line}`, what: `${assignment.key} = ${assignment.value}` },
-          ]),
-        ),
-    fix: rightMapping,
-    faults: [
-      {
-        name: 'a letter too few',
-        subject: 'conductor-',
-        also: ['conf/mapping-covers', 'firmware/machine'],
-        plant: (sim) =>
-          sim.everyConductor((c) => c.edit('ipxe_bootfile_name_by_arch', 'ipxe_bootfile_name_by_arc')),
-      },
-      {
-        name: 'dashes for underscores',
-        subject: 'conductor-',
-        also: ['conf/mapping-covers', 'firmware/machine'],
-        plant: (sim) =>
-          sim.everyConductor((c) => c.edit('ipxe_bootfile_name_by_arch', 'ipxe-bootfile-name-by-arch')),
-      },
-    ],
-  }),
-
-  check({
-    id: 'mapping-continuation',
-    title: 'the mapping is not indented under another option',
-    why: 'an indented line continues the value above it: the mapping is gone, and the option above is spoilt',
-    level: 'must',
-    ref: 'oslo_config/iniparser.py',
-    per: conductors,
-    facts: { config: writtenConfig },
-    check: ({ config }) =>
-      mappings.flatMap((name) =>
-        swallowed(config, name).map(({ origin, line, text, assignment }) =>
-          finding(`part of the value of ${assignment.key}`, `${name} at the start of its line`, [
-            { where: `${origin}:${line}`, what: text },
-          ]),
-        ),
-      ),
-    fix: 'remove the blanks before ipxe_bootfile_name_by_arch',
-    faults: [
-      {
-        name: 'the mapping indented',
-        subject: 'conductor-',
-        also: ['conf/mapping-covers', 'firmware/machine'],
-        plant: (sim) =>
-          sim.everyConductor((c) => c.edit('ipxe_bootfile_name_by_arch', '  ipxe_bootfile_name_by_arch')),
-      },
-    ],
-  }),
+  ...placeChecks,
 
   check({
     id: 'mapping-covers',

@@ -7,6 +7,7 @@ import {
   conductorConfig,
   conductors,
   conductorsForArchitectures,
+  releaseFor,
   writtenConfig,
 } from '../lib/subjects/conductors.ts';
 import { mappingChecks } from './conf-mapping.ts';
@@ -31,6 +32,8 @@ function settled(
     ),
   );
 }
+
+const text = (setting: Setting | undefined) => setting?.value ?? 'not set';
 
 export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
   check({
@@ -192,11 +195,12 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
     level: 'must',
     ref: 'ironic/drivers/utils.py get_agent_kernel_ramdisk; ironic/conf/conductor.py deploy_kernel_by_arch',
     per: conductors,
-    facts: { config: conductorConfig },
-    check({ config }) {
+    facts: { config: conductorConfig, release: releaseFor },
+    check({ config, release }) {
       const names = ['deploy_kernel_by_arch', 'deploy_ramdisk_by_arch'] as const;
       const settings = names.flatMap((name) => config.find('conductor', name) ?? []);
       if (settings.length === 0) return { notApplicable: 'no deploy images by architecture are configured' };
+      if (!release.known) return { notVerified: 'the release is not known; set release in deployment.yaml' };
       if (!atLeast(config.release, '23.0')) {
         return settings.map((setting) =>
           finding(
@@ -379,7 +383,6 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
       ];
       return compared.flatMap(([group, name]) => {
         const [theirs, ours] = [first, own].map(({ config }) => config.find(group, name));
-        const text = (setting: Setting | undefined) => setting?.value ?? 'not set';
         return unless(text(ours) === text(theirs), () =>
           finding(
             `[${group}]${name}: ${text(ours)}`,

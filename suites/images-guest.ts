@@ -13,8 +13,8 @@ import {
 } from '../lib/subjects/guests.ts';
 import { espFileSystem, root, userImageRecord as record, userImages } from '../lib/subjects/user-images.ts';
 
-const ubuntu = 'ubuntu-24.04-aarch64';
-const rocky = 'rocky-9-x86_64';
+export const ubuntu = 'ubuntu-24.04-aarch64';
+export const rocky = 'rocky-9-x86_64';
 
 const elements =
   'build it again with the elements cloud-init openssh-server cloud-init-datasources cloud-init-growpart';

@@ -1,19 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { serveDeployment } from '../fixtures/simulated/deployment.ts';
-import { type Simulation, healthy } from '../fixtures/simulated/simulation.ts';
+import { assaySimulation as assay } from '../fixtures/simulated/assay.ts';
+import { healthy } from '../fixtures/simulated/simulation.ts';
 import type { Result } from '../lib/result.ts';
-import { prepare } from '../lib/run.ts';
-import { openWorld } from '../lib/world.ts';
 import { suites } from './all.ts';
-
-/** Everything the suites say of a simulation. */
-async function assay(simulation: Simulation): Promise<readonly Result[]> {
-  await using held = await serveDeployment(simulation);
-  await using world = await openWorld(held.deployment);
-  const tasks = await prepare(world, suites, { parts: [] });
-  // Awaited here, before the world is disposed of.
-  return await Promise.all(tasks.map(async ({ run }) => run()));
-}
 
 const isReported = ({ status }: Result) => status === 'fail' || status === 'warning';
 const checks = suites.flatMap((suite) => suite.checks);

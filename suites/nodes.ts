@@ -1,16 +1,13 @@
-import { architectureNamed, architectures } from '../lib/arch.ts';
+import { architectures } from '../lib/arch.ts';
 import { check, finding, suite, unless } from '../lib/check.ts';
 import { capabilitiesOf, invalidCapabilities } from '../lib/ironic/capabilities.ts';
-import { enabledBootInterfaces } from '../lib/ironic/interfaces.ts';
+import { redactedText } from '../lib/ironic/redaction.ts';
 import { atLeast } from '../lib/ironic/release.ts';
 import { allConfigs, releaseFor } from '../lib/subjects/conductors.ts';
 import { bootPlans, nodes as kind, ports } from '../lib/subjects/nodes.ts';
 import { refText } from '../lib/subjects/deploy-images.ts';
 
-const setNode = (node: string, what: string) => `openstack baremetal node set ${node} ${what}`;
-
-/** How a value reads in a report. */
-const shown = (value: unknown) => (value === undefined ? 'not set' : JSON.stringify(value));
+import { bootChecks, setNode, shown } from './nodes-boot.ts';
 
 export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
   check({
@@ -166,219 +163,7 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
     ],
   }),
 
-  check({
-    id: 'boot-mode',
-    title: 'Ironic can decide the boot mode',
-    why: 'preparing the node fails with InvalidParameterValue, and the deployment ends before the node is powered on',
-    level: 'must',
-    ref: 'ironic/drivers/modules/boot_mode_utils.py get_boot_mode',
-    per: kind,
-    facts: { plans: bootPlans },
-    check: ({ plans }, { where }) =>
-      plans.flatMap(({ mode, conductor }) =>
-        mode.ok
-          ? []
-          : [
-              finding(mode.problem, 'one boot mode that all fields agree on', [
-                { where, what: `by ${conductor.name}` },
-              ]),
-            ],
-      ),
-    fix: ({ label }) =>
-      `openstack baremetal node show ${label} -f json -c properties -c instance_info  # make both say the same`,
-    faults: [
-      {
-        name: 'an instance that wants another boot mode than the node has',
-        subject: 'arm-01',
-        plant: (sim) => void (sim.node('arm-01').instance_info.capabilities = { boot_mode: 'bios' }),
-      },
-      {
-        name: 'instance capabilities in the form of property capabilities',
-        subject: 'x86-01',
-        plant: (sim) => void (sim.node('x86-01').instance_info.capabilities = 'boot_mode:uefi'),
-      },
-    ],
-  }),
-
-  check({
-    id: 'boot-mode-possible',
-    title: 'the boot mode is one that the architecture has',
-    why: 'an ARM machine has no BIOS: the node is offered undionly.kpxe, x86 real-mode code, and its firmware ignores it',
-    level: 'must',
-    ref: 'guide, "Enrolling an aarch64 node": boot_mode must be uefi',
-    per: kind,
-    facts: { plans: bootPlans },
-    check({ plans }, { architecture, where }) {
-      const known = architectureNamed(architecture ?? '');
-      if (known === undefined) return { notVerified: 'its architecture is not known' };
-      const possible = known.bootModes as readonly string[];
-      if (possible.length === 0) return { notApplicable: `${known.name} has neither UEFI nor BIOS` };
-      return plans.flatMap(({ mode, conductor }) =>
-        !mode.ok || possible.includes(mode.mode)
-          ? []
-          : [
-              finding(mode.mode, `${possible.join(' or ')}, the boot modes of ${known.name}`, [
-                { where, what: `${mode.because} says ${mode.mode}, by ${conductor.name}` },
-              ]),
-            ],
-      );
-    },
-    fix: ({ label }) => setNode(label, "--property capabilities='boot_mode:uefi'"),
-    faults: [
-      {
-        name: 'an ARM node in BIOS mode',
-        subject: 'arm-01',
-        plant: (sim) => void (sim.node('arm-01').properties.capabilities = 'boot_mode:bios'),
-        // The mapping by architecture still names the right file, which is EFI; BIOS would not start it.
-        also: ['firmware/bios-program'],
-      },
-    ],
-  }),
-
-  check({
-    id: 'boot-mode-explicit',
-    title: 'a node that needs UEFI says so itself',
-    why: 'its boot mode hangs on [deploy]default_boot_mode: the day that is set to bios for older x86 nodes, this node stops booting',
-    level: 'should',
-    ref: 'guide, "Enrolling an aarch64 node": the boot_mode must be uefi even if existing nodes use legacy BIOS boot',
-    per: kind,
-    facts: {},
-    check(_, { record, architecture, where }) {
-      const possible = architectureNamed(architecture ?? '')?.bootModes ?? [];
-      if (possible.length !== 1) return { notApplicable: 'its architecture has more than one boot mode' };
-      const { values, wrongType } = capabilitiesOf(record);
-      if (wrongType !== undefined) return { notVerified: 'properties.capabilities is not text' };
-      return unless(values.has('boot_mode'), () =>
-        finding('no boot_mode capability', `boot_mode:${possible[0]}`, [
-          { where, what: `properties.capabilities is ${shown(record.properties.capabilities)}` },
-        ]),
-      );
-    },
-    fix: ({ label }) => setNode(label, "--property capabilities='boot_mode:uefi,disk_label:gpt'"),
-    faults: [
-      {
-        name: 'an ARM node without boot_mode',
-        subject: 'arm-01',
-        plant: (sim) => void (sim.node('arm-01').properties.capabilities = 'disk_label:gpt'),
-      },
-    ],
-  }),
-
-  check({
-    id: 'boot-mode-observed',
-    title: 'the BMC reports the boot mode that Ironic wants',
-    why: 'the machine is in the other mode, and a BMC that cannot switch (IPMI mostly) leaves it there: the node loads nothing',
-    level: 'should',
-    ref: 'ironic/drivers/modules/boot_mode_utils.py sync_boot_mode; node.boot_mode since API 1.75',
-    per: kind,
-    facts: { plans: bootPlans },
-    check({ plans }, { record, where }) {
-      const observed = record.boot_mode;
-      if (typeof observed !== 'string') return { notApplicable: 'the BMC has not reported a boot mode' };
-      return plans.flatMap(({ mode, conductor }) =>
-        !mode.ok || mode.mode === observed
-          ? []
-          : [
-              finding(`the BMC reports ${observed}`, mode.mode, [
-                { where, what: `${mode.because} says ${mode.mode}, by ${conductor.name}` },
-              ]),
-            ],
-      );
-    },
-    fix: ({ label }) =>
-      `openstack baremetal node boot mode set ${label} uefi  # or in the machine's firmware setup`,
-    faults: [
-      {
-        name: 'a machine set to BIOS',
-        subject: 'x86-01',
-        plant: (sim) => void (sim.node('x86-01').boot_mode = 'bios'),
-      },
-    ],
-  }),
-
-  check({
-    id: 'boot-interface',
-    title: 'every conductor enables the boot interface',
-    why: 'the conductor that lacks it cannot manage the node: "No conductor service registered which supports driver"',
-    level: 'must',
-    ref: 'ironic/common/driver_factory.py default_interface; [DEFAULT]enabled_boot_interfaces',
-    per: kind,
-    facts: { plans: bootPlans, configs: allConfigs },
-    check: ({ plans, configs }, { where }) =>
-      plans.flatMap(({ bootInterface, conductor }) => {
-        if (!bootInterface.ok) {
-          return [
-            finding(bootInterface.problem, 'a boot interface', [{ where, what: `by ${conductor.name}` }]),
-          ];
-        }
-        const config = configs.find(({ source }) => source === conductor)?.config;
-        const enabled = config === undefined ? [] : enabledBootInterfaces(config);
-        return unless(enabled.includes(bootInterface.name), () =>
-          finding(
-            `${conductor.name} enables ${enabled.join(', ') || 'none'}`,
-            `${bootInterface.name} among them`,
-            [{ where, what: `boot interface ${bootInterface.name}, from ${bootInterface.because}` }],
-          ),
-        );
-      }),
-    fix: 'in ironic.conf: [DEFAULT] enabled_boot_interfaces = ipxe,pxe,redfish-virtual-media  # with the one that is missing',
-    faults: [
-      {
-        name: 'an interface that no conductor enables',
-        subject: 'arm-03',
-        plant: (sim) => void (sim.node('arm-03').boot_interface = 'redfish-virtual-media'),
-      },
-      {
-        name: 'ipxe not enabled on one conductor',
-        subject: ['arm-01', 'arm-02', 'arm-03', 'x86-01', 'x86-02'],
-        plant: (sim) =>
-          sim
-            .conductor('conductor-2')
-            .edit('enabled_boot_interfaces = ipxe,pxe', 'enabled_boot_interfaces = pxe'),
-        also: ['conf/agree'],
-      },
-    ],
-  }),
-
-  check({
-    id: 'boot-file',
-    title: 'Ironic can name a boot file',
-    why: 'preparing the node fails (InvalidParameterValue, ConfigFileValueError), or DHCP hands out an empty name',
-    level: 'must',
-    ref: 'ironic/drivers/modules/deploy_utils.py get_ipxe_boot_file; ironic/common/pxe_utils.py _dhcp_option_file_or_url',
-    per: kind,
-    facts: { plans: bootPlans },
-    check({ plans }, { where }) {
-      const decided = plans.filter(({ mode }) => mode.ok);
-      if (decided.length === 0) return { notVerified: 'its boot mode cannot be decided' };
-      return decided.flatMap(({ file, conductor }) => {
-        const at = [{ where, what: `by ${conductor.name}` }];
-        if (!file.ok) return [finding(file.problem, 'a boot file', at)];
-        if (file.name === undefined) return [];
-        if (file.name === '') return [finding(`an empty name, from ${file.because}`, 'a file name', at)];
-        const { tooLong } = file;
-        if (tooLong === undefined) return [];
-        return [finding(`${tooLong} (${tooLong.length} characters)`, 'at most 64 characters', at)];
-      });
-    },
-    fix: 'in ironic.conf: [pxe] ipxe_bootfile_name_by_arch = aarch64:ipxe_aa64.efi  # then restart ironic-conductor',
-    faults: [
-      {
-        name: 'a mapping that oslo.config refuses',
-        subject: ['arm-01', 'arm-02', 'arm-03', 'x86-01', 'x86-02'],
-        also: ['conf/mapping-form'],
-        plant: (sim) => sim.everyConductor((c) => c.edit('aarch64:ipxe_aa64.efi', 'aarch64:ipxe_aa64.efi,')),
-      },
-      {
-        name: 'an empty default for x86-64',
-        subject: 'x86-01',
-        plant: (sim) =>
-          sim.everyConductor((c) =>
-            c.edit('uefi_ipxe_bootfile_name = ipxe.efi', 'uefi_ipxe_bootfile_name ='),
-          ),
-      },
-    ],
-  }),
+  ...bootChecks,
 
   check({
     id: 'deploy-pair',
@@ -514,10 +299,13 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
     per: kind,
     facts: { configs: allConfigs, release: releaseFor },
     check({ configs, release }, { record, where }) {
-      if (!atLeast(release, '21.4'))
-        return { notApplicable: `Ironic ${release.version} uses such templates` };
+      const hidden = redactedText(record.driver_info);
+      if (hidden !== undefined) return { notVerified: `driver_info: ${hidden}` };
       const template = record.driver_info.pxe_template;
       if (template === undefined) return [];
+      if (!release.known) return { notVerified: 'the release is not known; set release in deployment.yaml' };
+      if (!atLeast(release.release, '21.4'))
+        return { notApplicable: `Ironic ${release.release.version} uses such templates` };
       return configs.flatMap(({ config, source }) => {
         const allowed = config.boolean('pxe', 'enable_insecure_template_override');
         if (allowed.ok && allowed.value === true) return [];

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bootFixture, inPieces } from '../../fixtures/boot/fixture.ts';
 import { AssayError, FormatError, LimitError, UnsupportedError } from '../errors.ts';
 import { decompressed } from './compression.ts';
-import { recogniseContent } from './content.ts';
+import { type Content, recogniseContent } from './content.ts';
 import { Crc64 } from './crc64.ts';
 import { PieceReader } from './pieces.ts';
 import { xxHash32 } from './xxhash32.ts';
@@ -23,12 +23,25 @@ const files = [
 /** What `sha256sum` said of the content. */
 const expected = bootFixture('numbers.sha256').toString().trim();
 
-async function unpack(bytes: Buffer, pieceInBytes = 1000, limitInBytes = 1e6): Promise<Buffer> {
+async function unpackAs(
+  kind: Content,
+  bytes: Buffer,
+  pieceInBytes = 1000,
+  limitInBytes = 1e6,
+): Promise<Buffer> {
   const parts: Buffer[] = [];
-  const kind = recogniseContent(bytes, bytes.length);
   const options = { limitInBytes, origin: 'x' };
   for await (const part of decompressed(kind, inPieces(bytes, pieceInBytes), options)) parts.push(part);
   return Buffer.concat(parts);
+}
+
+function unpack(bytes: Buffer, pieceInBytes?: number, limitInBytes?: number): Promise<Buffer> {
+  return unpackAs(recogniseContent(bytes, bytes.length), bytes, pieceInBytes, limitInBytes);
+}
+
+async function* failing(): AsyncGenerator<Buffer> {
+  yield bootFixture('numbers.gz').subarray(0, 1000);
+  throw new Error('the line is down');
 }
 
 function sha256(bytes: Buffer): string {
@@ -66,7 +79,7 @@ describe.for(files)('%s', (name) => {
     const lengths = new Set([whole.length - 1, whole.length - 5, Math.floor(whole.length / 2), 20, 8]);
     for (const length of lengths) {
       const result = await unpack(whole.subarray(0, length)).catch((error: unknown) => error);
-      expect(result, `${length} bytes`).toBeInstanceOf(FormatError);
+      expect(result).toBeInstanceOf(FormatError);
       expect(String(result)).toMatch(/ends in the middle|not compressed|damaged/);
     }
   });
@@ -81,18 +94,13 @@ describe.for(files)('%s', (name) => {
       fc.asyncProperty(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
         const bytes = Buffer.from(whole);
         bytes[at] = (bytes[at] ?? 0) ^ change;
-        const kind = recogniseContent(whole, whole.length);
-        const parts: Buffer[] = [];
-        try {
-          const options = { limitInBytes: 1e7, origin: 'x', members: 'one' } as const;
-          for await (const part of decompressed(kind, inPieces(bytes, 4096), options)) parts.push(part);
-        } catch (error) {
-          expect(error).toBeInstanceOf(AssayError);
-          return;
-        }
-        const hasChecksum = !/lzma|legacy/.test(name);
-        const isSame = sha256(Buffer.concat(parts)) === expected;
-        expect(isSame || !hasChecksum).toBe(true);
+        const result = await unpackAs(recogniseContent(whole, whole.length), bytes).catch(
+          (error: unknown) => error,
+        );
+        const isUnchanged = Buffer.isBuffer(result) && sha256(result) === expected;
+        // A .lzma and a legacy LZ4 stream have no checksum: there, other content may come out.
+        const isOther = Buffer.isBuffer(result) && /lzma|legacy/.test(name);
+        expect(result instanceof AssayError || isUnchanged || isOther).toBe(true);
       }),
       { numRuns: 150 },
     );
@@ -104,8 +112,8 @@ describe('streams', () => {
     for (const name of ['numbers.gz', 'numbers.xz', 'numbers.zst', 'numbers.lz4', 'numbers.legacy.lz4']) {
       const bytes = bootFixture(name);
       const twice = await unpack(Buffer.concat([bytes, bytes]), 777);
-      expect(sha256(twice.subarray(twice.length / 2)), name).toBe(expected);
-      expect(sha256(twice.subarray(0, twice.length / 2)), name).toBe(expected);
+      expect(sha256(twice.subarray(twice.length / 2))).toBe(expected);
+      expect(sha256(twice.subarray(0, twice.length / 2))).toBe(expected);
     }
   });
 
@@ -131,14 +139,9 @@ describe('streams', () => {
   });
 
   test('an error of the source comes through as it is', async () => {
-    async function* failing(): AsyncGenerator<Buffer> {
-      yield bootFixture('numbers.gz').subarray(0, 1000);
-      throw new Error('the line is down');
-    }
-    const read = async () => {
-      for await (const part of decompressed('gzip', failing(), { limitInBytes: 1e9, origin: 'x' })) void part;
-    };
-    await expect(read()).rejects.toThrow('the line is down');
+    const input = new PieceReader(failing(), 'x');
+    const unpacked = new PieceReader(decompressed('gzip', input, { limitInBytes: 1e9, origin: 'x' }), 'x');
+    await expect(unpacked.peek(1e6)).rejects.toThrow('the line is down');
   });
 
   test('bzip2 and LZO are known, and not unpacked', async () => {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bootFixture } from '../../fixtures/boot/fixture.ts';
 import { type Content, contentNames, recogniseContent } from './content.ts';

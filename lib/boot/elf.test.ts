@@ -2,6 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { bootFixture } from '../../fixtures/boot/fixture.ts';
 import { readElf } from './elf.ts';
 
+function header(data: number, machine: readonly number[]): Buffer {
+  return Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, data, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, ...machine]);
+}
+
 describe('the ELF header', () => {
   // As `file` says: ELF 64-bit LSB executable, ARM aarch64.
   test.for([
@@ -15,8 +19,6 @@ describe('the ELF header', () => {
 
   // Header facts of other machines: System V gABI, e_machine values.
   test('big-endian POWER is not ppc64le, little-endian is', () => {
-    const header = (data: number, machine: readonly number[]) =>
-      Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, data, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, ...machine]);
     expect(readElf(header(2, [0, 21]))?.machine).toBe(21);
     expect(readElf(header(2, [0, 21]))?.architecture).toBeUndefined();
     expect(readElf(header(1, [21, 0]))?.architecture?.name).toBe('ppc64le');

@@ -85,9 +85,9 @@ function walkByTools(): string[] {
 const everything = { keep: () => true };
 const read = (bytes: Buffer): Promise<Initramfs> => readInitramfs(memoryBlob(bytes, 'initramfs'), everything);
 
-describe('what cpio and the compressors write', () => {
-  const archive = (format: string) => `find . -mindepth 1 | LC_ALL=C sort | cpio --quiet -o -H ${format}`;
+const archive = (format: string) => `find . -mindepth 1 | LC_ALL=C sort | cpio --quiet -o -H ${format}`;
 
+describe('what cpio and the compressors write', () => {
   test.for([
     ['newc', 'cat'],
     ['crc', 'cat'],

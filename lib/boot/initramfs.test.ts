@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bootFixture } from '../../fixtures/boot/fixture.ts';
+import { bootFixture, outcomeOf, outcomes } from '../../fixtures/boot/fixture.ts';
 import { readText } from '../blob/blob.ts';
 import { memoryBlob } from '../blob/memory.ts';
-import { AssayError, FormatError, LimitError, MissingError } from '../errors.ts';
+import { FormatError, LimitError, MissingError } from '../errors.ts';
 import { findAgent } from './agent.ts';
 import { digestOf } from './digest.ts';
 import { initramfsArchitectures } from './initramfs-architectures.ts';
@@ -29,9 +29,16 @@ interface Written {
   check?: number;
 }
 
+function hard(name: string, content = ''): Written {
+  return { name, mode: 0o100644, ino: 7, nlink: 2, content };
+}
+
+function padded(bytes: Buffer): Buffer {
+  return Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)]);
+}
+
 /** An archive written by the field list of the kernel's buffer-format.rst. */
 function archive(...entries: Written[]): Buffer {
-  const padded = (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)]);
   const parts = [...entries, { name: 'TRAILER!!!', mode: 0 } satisfies Written].map((entry: Written) => {
     const content = Buffer.from(entry.content ?? '');
     const numbers = [
@@ -66,7 +73,7 @@ describe.for(ipa)('%s', (name) => {
     for (const path of listed) {
       const parent = path.includes('/') ? path.replace(/\/[^/]*$/, '') : '/';
       const names = (await initramfs.fs.list(parent)).map((entry) => entry.name);
-      expect(names, parent).toContain(path.replace(/^.*\//, ''));
+      expect(names).toContain(path.replace(/^.*\//, ''));
     }
     const microcode = name.startsWith('microcode') ? 4 : 0;
     expect(initramfs.entries).toBe(listed.length + microcode);
@@ -166,7 +173,6 @@ describe('segments', () => {
   });
 
   test('names of one file are told apart by archive', async () => {
-    const hard = (name: string, content = '') => ({ name, mode: file, ino: 7, nlink: 2, content });
     const one = archive({ name: 'etc', mode: directory }, hard('etc/a'), hard('etc/b', 'first'));
     const two = archive(hard('etc/c'), hard('etc/d', 'second'));
     const initramfs = await read(Buffer.concat([one, two]));
@@ -254,11 +260,9 @@ describe('what is refused', () => {
         async (name, at, value, cut) => {
           const bytes = Buffer.from(bootFixture(name));
           bytes[at % bytes.length] = value;
-          const result = await read(
-            bytes.subarray(0, bytes.length - (cut % 3 === 0 ? cut % bytes.length : 0)),
-          ).catch((error: unknown) => error);
-          if (result instanceof Error) expect(result).toBeInstanceOf(AssayError);
-          else expect(result).toHaveProperty('segments');
+          expect(outcomes).toContain(
+            await outcomeOf(read(bytes.subarray(0, bytes.length - (cut % 3 === 0 ? cut % bytes.length : 0)))),
+          );
         },
       ),
       { numRuns: 300 },

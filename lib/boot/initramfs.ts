@@ -83,7 +83,7 @@ export async function readInitramfs(blob: Blob, options: InitramfsOptions = {}):
     const start = recogniseContent(await input.peek(headInBytes), blob.sizeInBytes);
     if (start !== 'zeros' && start !== 'empty' && start !== 'unknown') refuseOther(blob, start, 0);
     for (;;) {
-      await skipZeros(input);
+      await input.skipZeros();
       const head = await input.peek(headInBytes);
       if (head.length === 0) break;
       const offset = input.positionInBytes;
@@ -177,13 +177,4 @@ async function refuseRest(
       ? `${blob.origin}: not an initramfs but ${what}, in ${contentNames[compression]}`
       : `${inner.origin}: at ${inner.positionInBytes}, behind ${entries} entries: ${what}, not a cpio archive`,
   );
-}
-
-async function skipZeros(input: PieceReader): Promise<void> {
-  for (;;) {
-    const bytes = await input.peek(headInBytes);
-    const used = bytes.findIndex((byte) => byte !== 0);
-    input.skipPeeked(used === -1 ? bytes.length : used);
-    if (used !== -1 || bytes.length === 0) return;
-  }
 }

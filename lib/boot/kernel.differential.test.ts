@@ -37,8 +37,8 @@ describe.for(kernels)("Debian's kernel of %s", ([tree, form, architecture]) => {
     await using blob = await openFile(pathOf());
     const kernel = await readKernel(blob);
     const text = outputOf('file', '-b', pathOf());
-    if (form === 'x86 bzImage') expect(text).toContain(`version ${kernel.release} `);
-    else expect(text).toMatch(/ARM64 boot executable Image|PE32\+ executable.*Aarch64/i);
+    const expected = { 'x86 bzImage': `version ${kernel.release} `, 'arm64 Image': 'Aarch64' }[form];
+    expect(text.replace(/ARM64 boot executable Image/, 'Aarch64')).toContain(expected);
   });
 });
 
@@ -98,13 +98,17 @@ describe.for(efiBinaries)('%s %s', ([tree, pattern, machine, signed]) => {
     await using blob = await openFile(pathOf());
     const pe = await readPe(blob);
     const { sections } = pe;
-    // objdump gives long names (/4) in full: only the short ones are compared.
     const expected = sectionsOf(pathOf(), machine);
+    // objdump gives long names (/4) in full, and an offset to sections that have no bytes: those are left out.
+    const comparable = expected.filter((_, index) => {
+      const section = sections[index];
+      return section !== undefined && !section.name.startsWith('/') && section.rawSizeInBytes > 0;
+    });
+    expect(comparable.length).toBeGreaterThan(2);
     expect(sections).toHaveLength(expected.length);
-    for (const [index, { name, rawOffset }] of expected.entries()) {
-      if (!sections[index]?.name.startsWith('/')) expect(sections[index]?.name).toBe(name);
-      if ((sections[index]?.rawSizeInBytes ?? 0) > 0) expect(sections[index]?.rawOffset).toBe(rawOffset);
-    }
+    expect(sections.map(({ name, rawOffset }) => ({ name, rawOffset }))).toEqual(
+      expect.arrayContaining(comparable),
+    );
     expect(outputOf('file', '-b', pathOf()).toLowerCase()).toContain(machine);
     expect(pe.architecture?.aliases.concat(pe.architecture.name)).toContain(machine);
     expect(pe.isEfiApplication).toBe(true);

@@ -219,40 +219,10 @@ export class LzmaDecoder {
         if (matchBit !== bit) break;
       }
     }
-    symbol = this.literalBits(probs, base, symbol);
+    while (symbol < 0x100) symbol = (symbol << 1) | this.bit(probs, base + symbol);
     output[this.to] = symbol;
     this.advance(1);
     this.state = this.state < 4 ? 0 : this.state < 10 ? this.state - 3 : this.state - 6;
-  }
-
-  /** The same as `bit` for each bit: most of the time goes here, so that range and code are kept at hand. */
-  private literalBits(probs: Uint16Array, base: number, start: number): number {
-    const { input } = this;
-    let { range, code, at } = this;
-    let symbol = start;
-    while (symbol < 0x100) {
-      if (range < kTopValue) {
-        range = (range << 8) >>> 0;
-        code = ((code << 8) | (input[at] ?? 0)) >>> 0;
-        at += 1;
-      }
-      const prob = probs[base + symbol] as number;
-      const bound = (range >>> kNumBitModelTotalBits) * prob;
-      if (code < bound) {
-        probs[base + symbol] = prob + (((1 << kNumBitModelTotalBits) - prob) >> kNumMoveBits);
-        range = bound;
-        symbol <<= 1;
-      } else {
-        probs[base + symbol] = prob - (prob >> kNumMoveBits);
-        code -= bound;
-        range -= bound;
-        symbol = (symbol << 1) | 1;
-      }
-    }
-    this.range = range;
-    this.code = code;
-    this.at = at;
-    return symbol;
   }
 
   private copyMatch(length: number): void {

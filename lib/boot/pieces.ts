@@ -1,6 +1,7 @@
 import { FormatError } from '../errors.ts';
 
 const nothing = Buffer.alloc(0);
+const zeros = Buffer.alloc(4096);
 
 /**
  * Bytes that come in pieces, read front to back, with the possibility of giving back what was read too far.
@@ -70,6 +71,21 @@ export class PieceReader {
     const bytes = this.#buffered.subarray(0, Math.min(limit, this.#buffered.length));
     this.skipPeeked(bytes.length);
     return bytes;
+  }
+
+  /** Takes all zero bytes that come next. @returns whether anything follows */
+  async skipZeros(): Promise<boolean> {
+    for (;;) {
+      if (this.#buffered.length === 0) await this.peek(1);
+      const bytes = this.#buffered.subarray(0, zeros.length);
+      if (bytes.length === 0) return false;
+      if (bytes.equals(zeros.subarray(0, bytes.length))) {
+        this.skipPeeked(bytes.length);
+      } else {
+        this.skipPeeked(bytes.findIndex((byte) => byte !== 0));
+        return true;
+      }
+    }
   }
 
   /** Gives back the last bytes that were taken. */

@@ -33,6 +33,8 @@ export interface CpioInput {
   readonly positionInBytes: number;
   peek(length: number): Promise<Buffer>;
   skipPeeked(length: number): void;
+  /** Takes all zero bytes that come next; whether anything follows. */
+  skipZeros(): Promise<boolean>;
   take(length: number, what: string): Promise<Buffer>;
   piece(limit?: number): Promise<Buffer | undefined>;
 }
@@ -65,7 +67,7 @@ export interface CpioOptions {
 export async function* readCpio(input: CpioInput, options: CpioOptions): AsyncGenerator<CpioEntry> {
   let archive = 0;
   let count = 0;
-  while (await skipZeros(input)) {
+  while (await entryFollows(input)) {
     const start = input.positionInBytes;
     const header = await input.take(headerInBytes, 'a cpio header');
     const magic = header.toString('latin1', 0, 6);
@@ -148,18 +150,9 @@ function add(sum: number, bytes: Buffer): number {
 }
 
 /** Whether an entry follows behind the zero bytes. */
-async function skipZeros(input: CpioInput): Promise<boolean> {
-  for (;;) {
-    const bytes = await input.peek(4096);
-    if (bytes.length === 0) return false;
-    const used = bytes.findIndex((byte) => byte !== 0);
-    if (used === -1) {
-      input.skipPeeked(bytes.length);
-      continue;
-    }
-    input.skipPeeked(used);
-    return bytes[used] === zero && input.positionInBytes % 4 === 0;
-  }
+async function entryFollows(input: CpioInput): Promise<boolean> {
+  if (!(await input.skipZeros())) return false;
+  return (await input.peek(1))[0] === zero && input.positionInBytes % 4 === 0;
 }
 
 async function skipPadding(input: CpioInput, length: number): Promise<void> {

@@ -128,9 +128,10 @@ export const ipxe = fact('iPXE in a boot file', async (file: BootFileSubject, us
   readIpxe(await use(served, file)),
 );
 
+const isTrue = (value: unknown) => typeof value === 'string' && value.toLowerCase() === 'true';
+
 /** The nodes that must have Secure Boot: as instance or property capability. */
 export function secureBootNodes(file: BootFileSubject): string[] {
-  const isTrue = (value: unknown) => typeof value === 'string' && value.toLowerCase() === 'true';
   return file.nodes
     .filter(({ record }) => {
       const instance = instanceCapabilitiesOf(record);

@@ -3,7 +3,7 @@ import { resolveBootMode } from '../ironic/boot-mode.ts';
 import type { IronicConfig } from '../ironic/config.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import type { ConductorSource } from '../world.ts';
-import { configOf, release, usableConfig } from './config.ts';
+import { configOf, knownRelease, usableConfig } from './config.ts';
 import { allNodes, architecturesInUse } from './nodes.ts';
 
 /** A conductor: each has its own ironic.conf, TFTP root and HTTP root. */
@@ -64,7 +64,7 @@ export const allConfigs = fact('every configuration', async (_: Subject, use) =>
   ),
 );
 
-export const releaseFor = fact('release for a subject', async (_: Subject, use) => use(release, 'all'));
+export const releaseFor = fact('release for a subject', async (_: Subject, use) => use(knownRelease, 'all'));
 
 /** The nodes of a conductor's architecture, which any conductor may come to manage. */
 export const nodesOfConductor = fact(

@@ -1,22 +1,34 @@
 import { readText } from '../blob/blob.ts';
 import { FormatError, UsageError } from '../errors.ts';
 import type { Evidence } from '../check.ts';
-import { fact } from '../facts.ts';
+import { fact, isExpected } from '../facts.ts';
 import { type IronicConfig, type Occurrence, ironicConfig } from '../ironic/config.ts';
 import { type Release, newestRelease, releaseOf } from '../ironic/release.ts';
 import type { ConductorSource } from '../world.ts';
 
-/** Ironic's release: as deployment.yaml says, or the oldest that speaks the API's version. */
-export const release = fact('release', async (_: 'all', { world }): Promise<Release> => {
+/** Ironic's release, and whether anything told it. */
+export interface KnownRelease {
+  readonly release: Release;
+  /** False: nothing told, and the newest is taken for it. What depends on the release is then not verified. */
+  readonly known: boolean;
+}
+
+/** As deployment.yaml says, or the oldest release that speaks the API's version. */
+export const knownRelease = fact('release', async (_: 'all', { world }): Promise<KnownRelease> => {
   const { release: named } = world.deployment;
   if (named !== undefined) {
-    const known = releaseOf(named);
-    if (known === undefined)
+    const release = releaseOf(named);
+    if (release === undefined)
       throw new UsageError(`release: ${JSON.stringify(named)} is no release of Ironic`);
-    return known;
+    return { release, known: true };
   }
-  const microversion = await world.microversion();
-  return (microversion === undefined ? undefined : releaseOf(microversion)) ?? newestRelease;
+  const microversion = await world.microversion().catch((error: unknown) => {
+    // The configuration is judged also where the API cannot be reached.
+    if (isExpected(error)) return undefined;
+    throw error;
+  });
+  const release = microversion === undefined ? undefined : releaseOf(microversion);
+  return { release: release ?? newestRelease, known: release !== undefined };
 });
 
 /** Bounds an ironic.conf, which is some 50 kB even with every option written out. */
@@ -28,7 +40,7 @@ export const configOf = fact('ironic.conf', async (source: ConductorSource, use)
   const texts = await Promise.all(
     files.map(async (blob) => ({ text: await readText(blob, maximumConfigInBytes), origin: blob.origin })),
   );
-  return ironicConfig(texts, source.environment, await use(release, 'all'));
+  return ironicConfig(texts, source.environment, (await use(knownRelease, 'all')).release);
 });
 
 /**

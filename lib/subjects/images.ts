@@ -7,9 +7,10 @@ import type { ImageRecord } from '../source/source.ts';
 /** Every image that the credential can see. */
 export const imageRecords = fact('images in the store', async (_: 'all', { world }) => world.images.images());
 
+const plain = (text: string) => text.toLowerCase().replaceAll('-', '');
+
 /** The image of an id, as Ironic refers to it: dashes and case do not count (oslo_utils.uuidutils). */
 export const imageById = fact('image of an id', async (id: string, use): Promise<ImageRecord> => {
-  const plain = (text: string) => text.toLowerCase().replaceAll('-', '');
   const image = (await use(imageRecords, 'all')).find((candidate) => plain(candidate.id) === plain(id));
   if (image === undefined) throw new MissingError(`${use.world.images.origin}: no image ${id} is visible`);
   return image;

@@ -105,7 +105,7 @@ export interface Root {
   readonly fs: FileSystem;
 }
 
-const linuxFileSystems = ['ext2', 'ext3', 'ext4', 'xfs', 'btrfs'];
+const linuxFileSystems = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'LVM2_member']);
 
 export const root = fact('root of a user image', async (image: UserImage, use): Promise<Root> => {
   const { partitions } = await use(partitionTable, image);
@@ -115,7 +115,7 @@ export const root = fact('root of a user image', async (image: UserImage, use): 
     const type = await recogniseFileSystem(partition.blob);
     seen.push(`${partition.number}: ${type ?? 'no known file system'}`);
     if (type === undefined) continue;
-    if (!linuxFileSystems.includes(type) && type !== 'LVM2_member') continue;
+    if (!linuxFileSystems.has(type)) continue;
     try {
       const fs = await openFileSystem(partition.blob);
       if ((await fs.lookup('/etc')) !== undefined && (await fs.lookup('/usr')) !== undefined)
