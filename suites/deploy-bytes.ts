@@ -9,6 +9,7 @@ import {
   content,
   deployInitramfs,
   deployKernels,
+  efiLoaders,
   deployPairs,
   initramfs,
   kernel,
@@ -141,6 +142,44 @@ export const byteChecks = [
         plant(sim) {
           const image = sim.image('ipa-aarch64.kernel');
           image.replace(image.bytes.subarray(0, image.bytes.length - 512));
+        },
+      },
+    ],
+  }),
+
+  check({
+    id: 'kernel-gzip',
+    title: 'the iPXE of its nodes can unpack deploy_kernel',
+    why: 'iPXE prints "Exec format error (https://ipxe.org/2e008081)": builds before 2022, and some since, do not know gzip',
+    level: 'must',
+    ref: 'iPXE commit 64113751c; Ubuntu and older Enterprise Linux ship the arm64 kernel as a gzip file',
+    per: deployKernels,
+    facts: { kernel, loaders: efiLoaders },
+    check({ kernel, loaders }) {
+      if (!kernel.form.startsWith('gzip'))
+        return { notApplicable: `the kernel is no gzip file: ${kernel.form}` };
+      return loaders
+        .filter(({ ipxe }) => ipxe.isIpxe && !ipxe.features.includes('gzip'))
+        .map(({ file, ipxe }) =>
+          finding(
+            `iPXE ${ipxe.version ?? 'of unknown version'} without gzip`,
+            'iPXE with gzip, or an unpacked kernel',
+            [{ where: file.label, what: `features: ${ipxe.features.join(', ')}` }],
+          ),
+        );
+    },
+    fix: 'gunzip the kernel and upload that, or put an iPXE of 2022 or later, built with IMAGE_GZIP, in the TFTP root',
+    faults: [
+      {
+        name: 'a gzip kernel and an iPXE that does not know gzip',
+        subject: 'aarch64 kernel ipa-aarch64.kernel',
+        plant(sim) {
+          const image = sim.image('ipa-aarch64.kernel');
+          image.replace(gzipSync(image.bytes));
+          sim.everyConductor((c) => {
+            const old = c.file('ipxe_aa64.efi').toString('latin1').replace('\0gzip\0', '\0img!\0');
+            c.replaceFile('ipxe_aa64.efi', Buffer.from(old, 'latin1').subarray(0, old.length));
+          });
         },
       },
     ],

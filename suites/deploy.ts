@@ -4,12 +4,11 @@ import { outcomeOf } from '../lib/facts.ts';
 import {
   content,
   deployImages,
-  digests,
+  digest,
   kernel,
   programs,
   record,
   refText,
-  servedSize,
 } from '../lib/subjects/deploy-images.ts';
 
 import { byteChecks, foreign, of, upload } from './deploy-bytes.ts';
@@ -146,12 +145,12 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
     level: 'must',
     ref: 'Image API v2, size',
     per: deployImages,
-    facts: { record, served: outcomeOf(servedSize) },
-    check({ record, served }) {
-      if (!served.ok && served.missing) return { notVerified: served.problem };
-      return unless(served.ok && served.value === record.size, () =>
+    facts: { record, digest: outcomeOf(digest) },
+    check({ record, digest }) {
+      if (!digest.ok && digest.missing) return { notVerified: digest.problem };
+      return unless(digest.ok && digest.value.sizeInBytes === record.size, () =>
         finding(
-          served.ok ? `${served.value} bytes` : served.problem,
+          digest.ok ? `${digest.value.sizeInBytes} bytes` : digest.problem,
           `${record.size} bytes`,
           of(record, `size ${record.size}`),
         ),
@@ -177,12 +176,12 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
     level: 'must',
     ref: 'Image API v2, os_hash_algo and os_hash_value',
     per: deployImages,
-    facts: { record, digests },
-    check({ record, digests }) {
+    facts: { record, digest },
+    check({ record, digest: { hashes } }) {
       const algorithm = record.os_hash_algo;
       const [recorded, computed] = algorithm
-        ? [record.os_hash_value, digests[algorithm]]
-        : [record.checksum, digests['md5']];
+        ? [record.os_hash_value, hashes[algorithm]]
+        : [record.checksum, hashes['md5']];
       if (!recorded) return { notVerified: 'Glance recorded no hash' };
       return unless(recorded === computed, () =>
         finding(`${algorithm ?? 'md5'} ${computed}`, recorded, of(record, 'computed over the bytes served')),

@@ -39,7 +39,10 @@ const serving = fact('a name on every conductor', async ({ files }: BootFileName
   Promise.all(
     files.map(async (file) => {
       const outcome = await use(outcomeOf(served), file);
-      return { file, sha256: outcome.ok ? (await digestOf(outcome.value, ['sha256'])).sha256 : undefined };
+      return {
+        file,
+        sha256: outcome.ok ? (await digestOf(outcome.value, ['sha256'])).hashes['sha256'] : undefined,
+      };
     }),
   ),
 );

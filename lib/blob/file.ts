@@ -1,13 +1,17 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { AccessError, FormatError, MissingError, describeError } from '../errors.ts';
 import { type Blob, checkRange } from './blob.ts';
+
+/** A named pipe would be waited for; it is opened, looked at and refused instead. */
+const readWithoutWaiting = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
  * A regular file on this machine, opened for reading only. The caller disposes of it.
  * @throws MissingError, AccessError, or FormatError for what is not a regular file
  */
 export async function openFile(path: string, origin = path): Promise<Blob & AsyncDisposable> {
-  const handle = await open(path, 'r').catch((error: unknown) => {
+  const handle = await open(path, readWithoutWaiting).catch((error: unknown) => {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') throw new MissingError(`${origin}: no such file`);
     throw new AccessError(`${origin}: cannot be opened: ${describeError(error)}`, { cause: error });

@@ -305,8 +305,11 @@ describe('beside', () => {
     const blob = memoryBlob(Buffer.from('abc'), 'x');
     // FIPS 180 and RFC 1321 test values.
     expect(await digestOf(blob, ['md5', 'sha256'])).toEqual({
-      md5: '900150983cd24fb0d6963f7d28e17f72',
-      sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+      sizeInBytes: 3,
+      hashes: {
+        md5: '900150983cd24fb0d6963f7d28e17f72',
+        sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+      },
     });
   });
 });

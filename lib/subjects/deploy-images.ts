@@ -1,4 +1,5 @@
-import { type Blob, stream } from '../blob/blob.ts';
+import { getHashes } from 'node:crypto';
+import type { Blob } from '../blob/blob.ts';
 import { initramfsArchitectures } from '../boot/initramfs-architectures.ts';
 import { findAgent } from '../boot/agent.ts';
 import { type Content, recogniseContent } from '../boot/content.ts';
@@ -11,6 +12,7 @@ import { fact } from '../facts.ts';
 import type { ImageRef } from '../ironic/image-ref.ts';
 import type { ImageRecord } from '../source/source.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
+import { efiBootFiles, ipxe } from './boot-files.ts';
 import { imageById, imageBytes, imageLabel, imageRecords } from './images.ts';
 import { allNodes, bootPlans } from './nodes.ts';
 
@@ -140,19 +142,16 @@ export const content = fact('kind of deploy image', async (image: DeployImage, u
   return recogniseContent(await blob.read(0, Math.min(blob.sizeInBytes, 4096)), blob.sizeInBytes);
 });
 
-/** The number of bytes that the store serves, and their digests by the algorithms that its record names. */
-export const digests = fact('digests of a deploy image', async (image: DeployImage, use) => {
-  const about = await use(record, image);
-  const algorithms = [about.os_hash_algo, about.checksum ? 'md5' : undefined].filter(
-    (name) => typeof name === 'string',
-  );
-  return digestOf(await use(bytes, image), algorithms);
-});
-
-export const servedSize = fact('bytes that the store serves', async (image: DeployImage, use) => {
-  let count = 0;
-  for await (const piece of stream(await use(bytes, image))) count += piece.length;
-  return count;
+/** All bytes that the store serves: how many, and their hashes by the algorithms that its record names. */
+export const digest = fact('digest of a deploy image', async (image: DeployImage, use) => {
+  const { os_hash_algo: algorithm, checksum } = await use(record, image);
+  const known = new Set(getHashes());
+  if (typeof algorithm === 'string' && !known.has(algorithm)) {
+    throw new UnsupportedError(
+      `${image.label}: its hash is of the kind ${JSON.stringify(algorithm)}, which is not known here`,
+    );
+  }
+  return digestOf(await use(bytes, image), algorithm ? [algorithm] : checksum ? ['md5'] : []);
 });
 
 export const kernel = fact('kernel', async (image: DeployImage, use) => readKernel(await use(bytes, image)));
@@ -174,3 +173,9 @@ export const pairReleases = fact('releases of a pair', async (pair: DeployPair, 
   kernel: await use(kernel, pair.kernel),
   modules: await moduleReleases(await use(initramfs, pair.initramfs)),
 }));
+
+/** The EFI boot files that nodes of a deploy image's architecture start from, and the iPXE in them. */
+export const efiLoaders = fact('boot files of a deploy image', async ({ architecture }: DeployImage, use) => {
+  const files = (await use(efiBootFiles.all, 'all')).filter((file) => file.architecture === architecture);
+  return Promise.all(files.map(async (file) => ({ file, ipxe: await use(ipxe, file) })));
+});
