@@ -25,11 +25,12 @@ export async function prepare(
 ): Promise<readonly Task[]> {
   const use = factStore(world);
   const checks = suites.flatMap((suite) => suite.checks).filter((check) => selectsCheck(selection, check));
+  const wanted = selectedArchitectures(selection);
   const seen = new Set<string>();
   let failed = false;
   const tasks = await Promise.all(
     checks.map(async (check): Promise<Task[]> => {
-      const whole: Subject = { label: `all ${check.per.name}`, affects: [] };
+      const whole = wholeOf(check, wanted);
       let all: readonly Subject[];
       try {
         all = await use(check.per.all, 'all');
@@ -43,12 +44,19 @@ export async function prepare(
       return chosen.map((subject) => ({ check, subject, run: async () => judge(check, subject, use) }));
     }),
   );
-  const wanted = selectedArchitectures(selection);
   if (!failed && wanted.length > 0 && !wanted.some((name) => seen.has(name))) {
     const there = seen.size === 0 ? 'none' : [...seen].toSorted().join(', ');
     throw new UsageError(`nothing to judge for ${wanted.join(', ')}: this deployment has ${there}`);
   }
   return tasks.flat();
+}
+
+/** What stands for the subjects of a check when there are none, or when they cannot be found. */
+function wholeOf({ per }: Check, wanted: readonly string[]): Subject {
+  const [only, second] = wanted;
+  const label = `all ${per.name}`;
+  if (!per.perArchitecture || only === undefined || second !== undefined) return { label, affects: [] };
+  return { label, architecture: only, affects: [] };
 }
 
 async function judge(check: Check, subject: Subject, use: Use): Promise<Result> {

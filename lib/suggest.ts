@@ -22,10 +22,16 @@ export function editDistance(a: string, b: string): number {
 export function nearest(word: string, names: readonly string[]): string[] {
   const folded = word.toLowerCase();
   const limit = Math.max(2, Math.floor(word.length / 3));
-  return names
-    .map((name) => ({ name, distance: editDistance(folded, name.toLowerCase()) }))
-    .filter(({ name, distance }) => distance <= limit || (folded.length > 2 && name.includes(folded)))
-    .toSorted((a, b) => a.distance - b.distance)
+  const near = names
+    .map((name) => {
+      const contained = folded.length > 2 && name.toLowerCase().includes(folded);
+      return { name, distance: contained ? 1 : editDistance(folded, name.toLowerCase()) };
+    })
+    .filter(({ distance }) => distance <= limit)
+    .toSorted((a, b) => a.distance - b.distance);
+  const best = near[0]?.distance ?? 0;
+  return near
+    .filter(({ distance }) => distance <= best + 1)
     .slice(0, 3)
     .map(({ name }) => name);
 }

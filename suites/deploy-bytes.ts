@@ -9,13 +9,13 @@ import {
   content,
   deployInitramfs,
   deployKernels,
-  efiLoaders,
   deployPairs,
   initramfs,
   kernel,
   pairReleases,
   programs,
   record,
+  unpackers,
 } from '../lib/subjects/deploy-images.ts';
 import { imageWhere } from '../lib/subjects/images.ts';
 
@@ -154,11 +154,11 @@ export const byteChecks = [
     level: 'must',
     ref: 'iPXE commit 64113751c; Ubuntu and older Enterprise Linux ship the arm64 kernel as a gzip file',
     per: deployKernels,
-    facts: { kernel, loaders: efiLoaders },
-    check({ kernel, loaders }) {
+    facts: { kernel, unpackers },
+    check({ kernel, unpackers }) {
       if (!kernel.form.startsWith('gzip'))
         return { notApplicable: `the kernel is no gzip file: ${kernel.form}` };
-      return loaders
+      return unpackers
         .filter(({ ipxe }) => ipxe.isIpxe && !ipxe.features.includes('gzip'))
         .map(({ file, ipxe }) =>
           finding(

@@ -1,3 +1,4 @@
+import { shellWord } from '../lib/shell.ts';
 import { check, finding, unless } from '../lib/check.ts';
 import { imageWhere } from '../lib/subjects/images.ts';
 import {
@@ -377,7 +378,7 @@ export const guestChecks = [
       );
     },
     fix: ({ architecture, label }) =>
-      `openstack image set --property hw_architecture=${architecture} ${label}`,
+      `openstack image set --property hw_architecture=${architecture} ${shellWord(label)}`,
     faults: [
       {
         name: 'arm64 for aarch64',

@@ -1,11 +1,20 @@
+import { shellWord } from '../lib/shell.ts';
 import { architectureNamed } from '../lib/arch.ts';
 import { check, finding, unless } from '../lib/check.ts';
 import { capabilitiesOf } from '../lib/ironic/capabilities.ts';
 import { enabledBootInterfaces } from '../lib/ironic/interfaces.ts';
 import { allConfigs } from '../lib/subjects/conductors.ts';
-import { bootPlans, nodes as kind } from '../lib/subjects/nodes.ts';
+import { type Node, bootPlans, nodes as kind } from '../lib/subjects/nodes.ts';
 
-export const setNode = (node: string, what: string) => `openstack baremetal node set ${node} ${what}`;
+export const setNode = (node: string, what: string) =>
+  `openstack baremetal node set ${shellWord(node)} ${what}`;
+
+/** The command that gives a node a capability and keeps the others. */
+export function setCapability({ label, record }: Node, name: string, value: string): string {
+  const values = new Map(capabilitiesOf(record).values).set(name, value);
+  const text = [...values].map(([key, each]) => `${key}:${each}`).join(',');
+  return setNode(label, `--property capabilities=${shellWord(text)}`);
+}
 
 /** How a value reads in a report. */
 export const shown = (value: unknown) => (value === undefined ? 'not set' : JSON.stringify(value));
@@ -31,7 +40,7 @@ export const bootChecks = [
             ],
       ),
     fix: ({ label }) =>
-      `openstack baremetal node show ${label} -f json -c properties -c instance_info  # make both say the same`,
+      `openstack baremetal node show ${shellWord(label)} -f json -c properties -c instance_info  # make both say the same`,
     faults: [
       {
         name: 'an instance that wants another boot mode than the node has',
@@ -69,7 +78,7 @@ export const bootChecks = [
             ],
       );
     },
-    fix: ({ label }) => setNode(label, "--property capabilities='boot_mode:uefi'"),
+    fix: (node) => setCapability(node, 'boot_mode', 'uefi'),
     faults: [
       {
         name: 'an ARM node in BIOS mode',
@@ -100,7 +109,7 @@ export const bootChecks = [
         ]),
       );
     },
-    fix: ({ label }) => setNode(label, "--property capabilities='boot_mode:uefi,disk_label:gpt'"),
+    fix: (node) => setCapability(node, 'boot_mode', 'uefi'),
     faults: [
       {
         name: 'an ARM node without boot_mode',
@@ -132,7 +141,7 @@ export const bootChecks = [
       );
     },
     fix: ({ label }) =>
-      `openstack baremetal node boot mode set ${label} uefi  # or in the machine's firmware setup`,
+      `openstack baremetal node boot mode set ${shellWord(label)} uefi  # or in the machine's firmware setup`,
     faults: [
       {
         name: 'a machine set to BIOS',

@@ -1,3 +1,4 @@
+import { shellWord } from '../lib/shell.ts';
 import { architectures } from '../lib/arch.ts';
 import { check, finding, suite, unless } from '../lib/check.ts';
 import { capabilitiesOf, invalidCapabilities } from '../lib/ironic/capabilities.ts';
@@ -7,7 +8,7 @@ import { allConfigs, releaseFor } from '../lib/subjects/conductors.ts';
 import { bootPlans, nodes as kind, ports } from '../lib/subjects/nodes.ts';
 import { refText } from '../lib/subjects/deploy-images.ts';
 
-import { bootChecks, setNode, shown } from './nodes-boot.ts';
+import { bootChecks, setCapability, setNode, shown } from './nodes-boot.ts';
 
 export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
   check({
@@ -90,7 +91,7 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
         ]),
       );
     },
-    fix: ({ label }) => setNode(label, "--property capabilities='boot_mode:uefi'"),
+    fix: (node) => setCapability(node, 'boot_mode', 'uefi'),
     faults: [
       {
         name: 'capabilities as a JSON object',
@@ -118,7 +119,7 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
         ]),
       );
     },
-    fix: ({ label }) => setNode(label, "--property capabilities='boot_mode:uefi'"),
+    fix: (node) => setCapability(node, 'boot_mode', 'uefi'),
     faults: [
       {
         name: 'an equals sign for the colon',
@@ -148,7 +149,7 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
           { where: `${where} ${field}`, what: `${name}:${value}` },
         ]),
       ),
-    fix: ({ label }) => setNode(label, "--property capabilities='boot_mode:uefi,disk_label:gpt'"),
+    fix: (node) => setCapability(node, 'boot_mode', 'uefi'),
     faults: [
       {
         name: 'boot_mode in upper case',
@@ -273,7 +274,7 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
       );
     },
     fix: ({ label }) =>
-      `openstack baremetal port create <mac> --node ${label}  # or: openstack baremetal port set <uuid> --pxe-enabled`,
+      `openstack baremetal port create <mac> --node ${shellWord(label)}  # or: openstack baremetal port set <uuid> --pxe-enabled`,
     faults: [
       {
         name: 'no port',
@@ -316,7 +317,7 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
         ];
       });
     },
-    fix: ({ label }) => `openstack baremetal node unset ${label} --driver-info pxe_template`,
+    fix: ({ label }) => `openstack baremetal node unset ${shellWord(label)} --driver-info pxe_template`,
     faults: [
       {
         name: 'a template of its own',
@@ -338,7 +339,7 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
       unless(!record.maintenance, () =>
         finding('in maintenance', 'in service', [{ where, what: 'maintenance is true' }]),
       ),
-    fix: ({ label }) => `openstack baremetal node maintenance unset ${label}`,
+    fix: ({ label }) => `openstack baremetal node maintenance unset ${shellWord(label)}`,
     faults: [
       {
         name: 'a node in maintenance',

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { UsageError } from '../errors.ts';
 import { parseLocation } from './location.ts';
@@ -10,6 +12,7 @@ test('paths start from the folder of deployment.yaml', () => {
     name: 'ironic.conf',
   });
   expect(parseLocation('/etc/ironic.conf', '/srv')).toMatchObject({ path: '/etc/ironic.conf' });
+  expect(parseLocation('~/key', '/srv')).toMatchObject({ path: join(homedir(), 'key') });
 });
 
 test('ssh and tftp, with their defaults, and IPv6', () => {

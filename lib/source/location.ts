@@ -1,4 +1,5 @@
-import { basename, dirname, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
 
 /** A place in deployment.yaml, taken apart. */
@@ -17,12 +18,12 @@ const defaultPorts = { 'ssh:': 22, 'tftp:': 69 } as const;
 
 /**
  * Reads `ssh://[user@]host[:port]/path`, `tftp://host[:port]/` or a path, which starts from `folder` unless it
- * is absolute.
+ * is absolute or begins with `~/`.
  * @throws UsageError for another scheme, a password in the URL, or a part that is missing
  */
 export function parseLocation(text: string, folder: string): Location {
   if (!/^[a-z][a-z\d+.-]*:\/\//i.test(text)) {
-    const path = resolve(folder, text);
+    const path = text.startsWith('~/') ? join(homedir(), text.slice(2)) : resolve(folder, text);
     return { kind: 'path', path, folder: dirname(path), name: basename(path) };
   }
   const url = URL.parse(text);

@@ -174,8 +174,10 @@ export const pairReleases = fact('releases of a pair', async (pair: DeployPair, 
   modules: await moduleReleases(await use(initramfs, pair.initramfs)),
 }));
 
-/** The EFI boot files that nodes of a deploy image's architecture start from, and the iPXE in them. */
-export const efiLoaders = fact('boot files of a deploy image', async ({ architecture }: DeployImage, use) => {
-  const files = (await use(efiBootFiles.all, 'all')).filter((file) => file.architecture === architecture);
-  return Promise.all(files.map(async (file) => ({ file, ipxe: await use(ipxe, file) })));
+/** Where the kernel is a gzip file: the EFI boot files that its nodes start from, and the iPXE that must unpack it. */
+export const unpackers = fact('boot files that must unpack a kernel', async (image: DeployImage, use) => {
+  if (!(await use(kernel, image)).form.startsWith('gzip')) return [];
+  const files = await use(efiBootFiles.all, 'all');
+  const own = files.filter(({ architecture }) => architecture === image.architecture);
+  return Promise.all(own.map(async (file) => ({ file, ipxe: await use(ipxe, file) })));
 });
