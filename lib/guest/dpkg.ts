@@ -1,6 +1,6 @@
 import type { FileSystem } from '../fs/filesystem.ts';
 import { entriesIfPresent, textIfPresent } from './files.ts';
-import type { InstalledPackage } from './packages.ts';
+import type { InstalledPackage } from './package.ts';
 
 const statusFile = '/var/lib/dpkg/status';
 /** Images built without dpkg (distroless) keep a file a package instead. */

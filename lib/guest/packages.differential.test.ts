@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { memoryFileSystem, treeOf } from '../fs/memory.ts';
 import { fixtures, run, temporaryFolder } from './cloud-init/oracle.testing.ts';
 import { readDpkgStatus } from './dpkg.ts';
-import type { InstalledPackage } from './packages.ts';
+import type { InstalledPackage } from './package.ts';
 import { readRpmDatabase } from './rpm.ts';
 
 const spell = (packages: readonly InstalledPackage[]) =>

@@ -6,7 +6,7 @@ import { readWhole } from '../blob/blob.ts';
 import { AssayError, FormatError, LimitError, UnsupportedError, describeError } from '../errors.ts';
 import type { FileSystem } from '../fs/filesystem.ts';
 import { isFile } from './files.ts';
-import type { InstalledPackage } from './packages.ts';
+import type { InstalledPackage } from './package.ts';
 import { parseRpmHeader } from './rpm-header.ts';
 
 /** Fedora 36, RHEL 10 and SUSE moved the database under /usr. */

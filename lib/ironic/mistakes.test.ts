@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ironicConfig, type IronicConfig } from './config.ts';
-import { editDistanceWithin, inWrongSection, misspellings, occurrences, swallowed } from './mistakes.ts';
+import { inWrongSection, misspellings, occurrences, swallowed } from './mistakes.ts';
 
 const option = 'ipxe_bootfile_name_by_arch';
 
@@ -63,14 +63,4 @@ describe('an option that is ignored', () => {
     ]);
     expect(config.find('pxe', option)).toBeUndefined();
   });
-});
-
-test.each([
-  ['kitten', 'sitting', 3, true],
-  ['kitten', 'sitting', 2, false],
-  ['', 'ab', 2, true],
-  ['abc', 'abc', 0, true],
-  ['abcd', 'a', 2, false],
-])('from %j to %j in %d steps: %s', (a, b, limit, expected) => {
-  expect(editDistanceWithin(a, b, limit)).toBe(expected);
 });

@@ -1,5 +1,6 @@
 import { normalisedSection, type IronicConfig } from './config.ts';
 import type { IniAssignment } from './ini.ts';
+import { editDistance } from '../suggest.ts';
 import { isRegistered } from './registered.ts';
 
 /** An assignment, and the file that it stands in. */
@@ -65,21 +66,5 @@ function everyAssignment(config: IronicConfig): readonly Located[] {
 function likeness(key: string, name: string): Misspelling['how'] | undefined {
   if (key.toLowerCase() === name) return 'case';
   if (key.replaceAll('-', '_').toLowerCase() === name) return 'dashes';
-  return editDistanceWithin(key, name, 2) ? 'letters' : undefined;
-}
-
-/** Whether so many insertions, removals and replacements turn one text into the other. */
-export function editDistanceWithin(a: string, b: string, limit: number): boolean {
-  if (Math.abs(a.length - b.length) > limit) return false;
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    if (Math.min(...next) > limit) return false;
-    row = next;
-  }
-  return (row.at(-1) ?? 0) <= limit;
+  return editDistance(key, name) <= 2 ? 'letters' : undefined;
 }
