@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -151,6 +152,44 @@ test('a deployment of local files conforms; with a file gone the rest is judged 
   const results = await resultsOf(reports);
   expect(results.some(({ suite, status }) => suite === 'images' && status === 'pass')).toBe(true);
   expect(results.filter(({ status }) => ['fail', 'error'].includes(status))).toEqual([]);
+});
+
+test('a conductor that is not there is named once, and all else is judged', async () => {
+  const at = await writeDeployment('partial');
+  const file = join(at, 'deployment.yaml');
+  const deployment = JSON.parse(await readFile(file, 'utf8')) as { conductors: object[]; ssh?: object };
+  deployment.conductors.push({
+    name: 'conductor-2',
+    config: ['ssh://127.0.0.1:1/etc/ironic/ironic.conf'],
+    tftp: 'tftpboot',
+  });
+  deployment.ssh = { identity: 'key', known_hosts: 'known_hosts' };
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  await writeFile(join(at, 'key'), privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
+  await writeFile(join(at, 'known_hosts'), '');
+  await writeFile(file, JSON.stringify(deployment));
+  const { code, out } = await launch(['--deployment', file, '--reports', join(at, 'reports')]);
+  expect(code).toBe(2);
+  expect(out).toMatch(/\? ssh:\/\/.*127\.0\.0\.1:1.*ECONNREFUSED/s);
+  const results = await resultsOf(join(at, 'reports'));
+  const open = results.filter(({ status }) => status === 'not verified');
+  expect(new Set(open.map(({ suite }) => suite))).toEqual(new Set(['conf']));
+  expect(new Set(open.map(({ reason }) => reason)).size).toBe(1);
+  expect(results.filter(({ status }) => ['fail', 'error'].includes(status))).toEqual([]);
+});
+
+test('a recording that is cut short is named with the place', async () => {
+  const at = await writeDeployment('cut');
+  const nodes = join(at, 'nodes.json');
+  await writeFile(nodes, (await readFile(nodes)).subarray(0, 2000));
+  const { code, out } = await launch([
+    '--deployment',
+    join(at, 'deployment.yaml'),
+    '--reports',
+    join(at, 'reports'),
+  ]);
+  expect(code).toBe(2);
+  expect(out).toMatch(/nodes\.json: not JSON at line 1 column \d+/);
 });
 
 test('a fault makes the exit code 1, and is shown with its remedy', async () => {

@@ -201,12 +201,12 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
     level: 'must',
     ref: 'ironic/common/hash_ring.py',
     per: conductors,
-    facts: { configs: allConfigs },
+    facts: { config: conductorConfig, configs: allConfigs },
     check({ configs }, { source }) {
       const [first] = configs;
-      const own = configs.find((one) => one.source === source);
+      const own = configs.find(({ conductor }) => conductor === source);
       if (first === undefined || own === undefined || first === own) {
-        return configs.length < 2 ? { notApplicable: 'there is one conductor only' } : [];
+        return configs.length < 2 ? { notApplicable: 'there is no other conductor to compare with' } : [];
       }
       const compared: [string, string][] = [
         ['pxe', 'ipxe_bootfile_name_by_arch'],
@@ -229,7 +229,7 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
         return unless(text(ours) === text(theirs), () =>
           finding(
             `[${group}]${name}: ${text(ours)}`,
-            `${text(theirs)}, as on ${first.source.name}`,
+            `${text(theirs)}, as on ${first.conductor.name}`,
             [ours, theirs].flatMap((s) => (s === undefined ? [] : [at(s)])),
           ),
         );

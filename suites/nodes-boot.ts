@@ -166,7 +166,7 @@ export const bootChecks = [
             finding(bootInterface.problem, 'a boot interface', [{ where, what: `by ${conductor.name}` }]),
           ];
         }
-        const config = configs.find(({ source }) => source === conductor)?.config;
+        const config = configs.find((one) => one.conductor === conductor)?.config;
         const enabled = config === undefined ? [] : enabledBootInterfaces(config);
         return unless(enabled.includes(bootInterface.name), () =>
           finding(

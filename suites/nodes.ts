@@ -307,12 +307,12 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
       if (!release.known) return { notVerified: 'the release is not known; set release in deployment.yaml' };
       if (!atLeast(release.release, '21.4'))
         return { notApplicable: `Ironic ${release.release.version} uses such templates` };
-      return configs.flatMap(({ config, source }) => {
+      return configs.flatMap(({ config, conductor }) => {
         const allowed = config.boolean('pxe', 'enable_insecure_template_override');
         if (allowed.ok && allowed.value === true) return [];
         return [
           finding(`pxe_template is ${shown(template)}`, 'none, unless the conductor allows it', [
-            { where, what: `${source.name} has enable_insecure_template_override off` },
+            { where, what: `${conductor.name} has enable_insecure_template_override off` },
           ]),
         ];
       });

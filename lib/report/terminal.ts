@@ -19,7 +19,7 @@ const narrowestInCharacters = 40;
 const labelInCharacters = 11;
 const longestValueInCharacters = 600;
 /** What is shown of a long list; all of it is in assay.json. */
-const most = { causes: 5, subjects: 5, findings: 5, evidence: 4, fixes: 3 } as const;
+const most = { causes: 5, subjects: 5, findings: 5, evidence: 4, fixes: 3, checks: 10 } as const;
 
 interface Pen {
   readonly width: number;
@@ -153,10 +153,17 @@ function notVerified({ results }: Report, pen: Pen): string[] {
         '',
         `  ${paint(colours['not verified'], symbols['not verified'])} ${head}`,
         ...more.map((line) => `    ${line}`),
-        ...indented(`${count}: ${checks.join(', ')}`, 4).map((line) => paint('gray', line)),
+        ...indented(`${count}: ${namesOf(checks)}`, 4).map((line) => paint('gray', line)),
       ];
     }),
   ];
+}
+
+/** The checks, or of many how many each subject has. */
+function namesOf(checks: readonly string[]): string {
+  if (checks.length <= most.checks) return checks.join(', ');
+  const suites = Map.groupBy(checks, (id) => id.slice(0, id.indexOf('/')));
+  return [...suites].map(([suite, ids]) => `${suite} (${ids.length})`).join(', ');
 }
 
 function ending({ summary, durationInMilliseconds }: Report, files: readonly string[], pen: Pen): string[] {

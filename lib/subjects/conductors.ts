@@ -3,7 +3,7 @@ import { resolveBootMode } from '../ironic/boot-mode.ts';
 import type { IronicConfig } from '../ironic/config.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import type { ConductorSource } from '../world.ts';
-import { configOf, knownRelease, usableConfig } from './config.ts';
+import { configOf, knownRelease, usableConfig, usableConfigs } from './config.ts';
 import { allNodes, architecturesInUse } from './nodes.ts';
 
 /** A conductor: each has its own ironic.conf, TFTP root and HTTP root. */
@@ -57,12 +57,8 @@ export const writtenConfig = fact('ironic.conf as written', async ({ source }: C
   use(configOf, source),
 );
 
-/** All conductors' configurations, in the order of deployment.yaml. */
-export const allConfigs = fact('every configuration', async (_: Subject, use) =>
-  Promise.all(
-    use.world.conductors.map(async (source) => ({ source, config: await use(usableConfig, source) })),
-  ),
-);
+/** The configurations of all conductors that can be had, in the order of deployment.yaml. */
+export const allConfigs = fact('every configuration', async (_: Subject, use) => use(usableConfigs, 'all'));
 
 export const releaseFor = fact('release for a subject', async (_: Subject, use) => use(knownRelease, 'all'));
 

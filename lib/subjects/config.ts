@@ -58,6 +58,23 @@ export const usableConfig = fact('usable ironic.conf', async (source: ConductorS
   return config;
 });
 
+/**
+ * The configurations that can be had, of all conductors.
+ * @throws what keeps the first away, when that is so for every conductor
+ */
+export const usableConfigs = fact('usable configurations', async (_: 'all', use) => {
+  const outcomes = await Promise.allSettled(
+    use.world.conductors.map(async (conductor) => ({
+      conductor,
+      config: await use(usableConfig, conductor),
+    })),
+  );
+  const had = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (had.length === 0 && failed !== undefined) throw failed.reason;
+  return had;
+});
+
 /** Where a setting stands, with its text as written. */
 export function settingEvidence({ origin, line, name, raw }: Occurrence): Evidence {
   return { where: line === undefined ? origin : `${origin}:${line}`, what: `${name} = ${raw}` };

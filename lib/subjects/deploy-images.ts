@@ -9,12 +9,14 @@ import { readKernel } from '../boot/kernel.ts';
 import { moduleReleases } from '../boot/modules.ts';
 import { MissingError, UnsupportedError } from '../errors.ts';
 import { fact } from '../facts.ts';
+import { ironicConfig } from '../ironic/config.ts';
+import { type DeployImages, resolveDeployImages } from '../ironic/deploy-images.ts';
 import type { ImageRef } from '../ironic/image-ref.ts';
 import type { ImageRecord } from '../source/source.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import { efiBootFiles, ipxe } from './boot-files.ts';
 import { imageById, imageBytes, imageLabel, imageRecords } from './images.ts';
-import { allNodes, bootPlans } from './nodes.ts';
+import { type Node, allNodes, bootPlans } from './nodes.ts';
 
 /** A kernel or initramfs of the agent, as nodes of one architecture would boot it. */
 export interface DeployImage extends Subject {
@@ -39,6 +41,13 @@ interface Found {
 
 type Growing<S> = S & { affects: string[] };
 
+/** What Ironic would boot a node with. What the node says itself holds whatever the configuration is. */
+const resolvedImages = fact('images of a node', async (node: Node, use): Promise<readonly DeployImages[]> => {
+  const own = resolveDeployImages(node.record, ironicConfig([]));
+  if (own.ok && own.because === 'driver_info') return [own];
+  return (await use(bootPlans, node)).map(({ images }) => images);
+});
+
 const found = fact('deploy images and pairs', async (_: 'all', use): Promise<Found> => {
   const images = new Map<string, Growing<DeployImage>>();
   const pairs = new Map<string, Growing<DeployPair>>();
@@ -46,7 +55,7 @@ const found = fact('deploy images and pairs', async (_: 'all', use): Promise<Fou
   for (const node of await use(allNodes, 'all')) {
     const { architecture, label: nodeName } = node;
     if (architecture === undefined) continue;
-    for (const { images: resolved } of await use(bootPlans, node)) {
+    for (const resolved of await use(resolvedImages, node)) {
       if (!resolved.ok) continue;
       const add = (role: DeployImage['role'], ref: ImageRef | undefined) => {
         if (ref === undefined || ref.kind === 'invalid' || ref.kind === 'redacted') return undefined;

@@ -8,7 +8,7 @@ import { type BootInterface, effectiveBootInterface } from '../ironic/interfaces
 import { type NodeRecord, type PortRecord, nodeLabel } from '../ironic/records.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import type { ConductorSource } from '../world.ts';
-import { usableConfig } from './config.ts';
+import { usableConfigs } from './config.ts';
 
 /** An enrolled node. */
 export interface Node extends Subject {
@@ -82,18 +82,18 @@ export interface BootPlan {
   readonly images: DeployImages;
 }
 
-/** How each conductor would boot a node: whichever owns it today, another may tomorrow. */
-export const bootPlans = fact('boot plans', async ({ record }: Node, use): Promise<readonly BootPlan[]> =>
-  Promise.all(
-    use.world.conductors.map(async (conductor): Promise<BootPlan> => {
-      const config = await use(usableConfig, conductor);
-      return {
-        conductor,
-        bootInterface: effectiveBootInterface(record, config),
-        mode: resolveBootMode(record, config),
-        file: resolveBootFile(record, config),
-        images: resolveDeployImages(record, config),
-      };
-    }),
-  ),
-);
+/**
+ * How each conductor would boot a node: whichever owns it today, another may tomorrow. A conductor whose configuration
+ * cannot be had is left out here and reported as such (conf/readable), so that the others are still judged.
+ * @throws what keeps the configuration away, when that is so for every conductor
+ */
+export const bootPlans = fact('boot plans', async ({ record }: Node, use): Promise<readonly BootPlan[]> => {
+  const configs = await use(usableConfigs, 'all');
+  return configs.map(({ conductor, config }) => ({
+    conductor,
+    bootInterface: effectiveBootInterface(record, config),
+    mode: resolveBootMode(record, config),
+    file: resolveBootFile(record, config),
+    images: resolveDeployImages(record, config),
+  }));
+});
