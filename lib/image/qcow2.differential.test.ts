@@ -1,6 +1,6 @@
 import { statSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { noise, sha256Of, temporaryDirectory, tool } from '../../fixtures/disks/tools.ts';
+import { createEncrypted, noise, sha256Of, temporaryDirectory, tool } from '../../fixtures/disks/tools.ts';
 import { openFile } from '../blob/file.ts';
 import { FormatError } from '../errors.ts';
 import { openVirtualDisk, readContainer } from './container.ts';
@@ -168,7 +168,7 @@ test('what qemu-img makes with a backing file, a data file or a password is name
   writeFileSync(base, Buffer.alloc(1024 * 1024));
   const make = async (name: string, ...args: string[]) => {
     const image = directory.path(name);
-    tool('qemu-img', 'create', '-f', 'qcow2', ...args, image, '1M');
+    createEncrypted('-f', 'qcow2', ...args, image, '1M');
     await using file = await openFile(image, name);
     const container = await readContainer(file);
     expect(() => openVirtualDisk(container, file)).toThrow(/^[a-z]+\.qcow2: a qcow2 image /);
@@ -199,7 +199,7 @@ test('what qemu-img makes with a backing file, a data file or a password is name
 test.for(['vmdk', 'vdi', 'vhdx', 'qed', 'vpc', 'raw', 'luks'])('%s is recognised', async (format) => {
   const image = directory.path(`other.${format}`);
   const luks = ['--object', 'secret,id=s,data=password', '-o', 'key-secret=s,iter-time=10'];
-  tool('qemu-img', 'create', '-f', format, ...(format === 'luks' ? luks : []), image, '1M');
+  createEncrypted('-f', format, ...(format === 'luks' ? luks : []), image, '1M');
   await using file = await openFile(image);
   expect((await readContainer(file)).format).toBe(format === 'vpc' ? 'vhd' : format);
 });

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -34,7 +34,8 @@ async function scanned(ofPort: number, type: string): Promise<string> {
   let lines = '';
   for (let tries = 0; tries < 50 && lines === ''; tries++) {
     const args = ['-H', '-t', type, '-p', String(ofPort), '127.0.0.1'];
-    lines = execFileSync('ssh-keyscan', args, { encoding: 'utf8', stdio: 'pipe' });
+    // It fails while the daemon does not listen yet.
+    lines = spawnSync('ssh-keyscan', args, { encoding: 'utf8' }).stdout;
     if (lines === '') await new Promise((resolve) => void setTimeout(resolve, 100));
   }
   expect(lines).toMatch(/^\|1\|/m);
@@ -169,7 +170,8 @@ test('permission denied is told', async () => {
     await expect(files.open(at('private'))).rejects.toThrow('permission denied');
     await expect(files.open(at('private'))).rejects.toBeInstanceOf(AccessError);
   } finally {
-    execFileSync('userdel', ['assay-reader'], { stdio: 'pipe' });
+    // --force: the daemon's child may still run as this user.
+    execFileSync('userdel', ['--force', 'assay-reader'], { stdio: 'pipe' });
   }
 });
 
