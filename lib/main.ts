@@ -1,0 +1,26 @@
+import { resolve } from 'node:path';
+import { parseOptions, usage } from './options.ts';
+
+/** `npm test`: reads the options, runs what they select and reports. @returns the exit code */
+export async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2), process.env);
+  if (options.help) {
+    console.log(usage);
+    return 0;
+  }
+  const { suites } = await import('../suites/all.ts');
+  const { parseSelection } = await import('./selection.ts');
+  const selection = parseSelection(options.suites, options.checks, suites);
+  if (options.list) {
+    const { listChecks } = await import('./list.ts');
+    console.log(listChecks(suites, selection));
+    return 0;
+  }
+  const { assay } = await import('./assay.ts');
+  const base = process.env.INIT_CWD ?? process.cwd();
+  return assay({
+    ...options,
+    deployment: options.deployment === undefined ? undefined : resolve(base, options.deployment),
+    reports: options.reports === undefined ? undefined : resolve(base, options.reports),
+  });
+}
