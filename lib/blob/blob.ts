@@ -33,10 +33,22 @@ export function checkRange(blob: Blob, offset: number, length: number): void {
   }
 }
 
-/** The bytes from `offset` on as a stream of pieces. */
+/** How many pieces of a stream are being read while one is consumed. */
+const piecesAhead = 3;
+
+/** The bytes from `offset` on as a stream of pieces; the next ones are read while one is consumed. */
 export async function* stream(blob: Blob, offset = 0, pieceInBytes = 1024 * 1024): AsyncGenerator<Buffer> {
-  for (let at = offset; at < blob.sizeInBytes; at += pieceInBytes) {
-    yield await blob.read(at, Math.min(pieceInBytes, blob.sizeInBytes - at));
+  const ahead: Promise<Buffer>[] = [];
+  for (let at = offset; at < blob.sizeInBytes || ahead.length > 0;) {
+    while (at < blob.sizeInBytes && ahead.length < piecesAhead) {
+      const piece = blob.read(at, Math.min(pieceInBytes, blob.sizeInBytes - at));
+      // A failure counts when its turn comes, not when nobody wants the piece any more.
+      piece.catch(() => {});
+      ahead.push(piece);
+      at += pieceInBytes;
+    }
+    const next = ahead.shift();
+    if (next !== undefined) yield await next;
   }
 }
 

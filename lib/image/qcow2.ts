@@ -16,6 +16,9 @@ interface Placed<R extends Run> {
   readonly run: R;
 }
 
+/** What holes read as; shared, since readers do not change what they are given. */
+const zeros = Buffer.alloc(1024 * 1024);
+
 /**
  * The virtual disk inside a qcow2 image: what a machine would see. Nothing is read before it is asked for; what
  * lies together in the image file is read together.
@@ -58,6 +61,8 @@ export function openQcow2(blob: Blob, header: Qcow2Header): Blob {
         checkInside(blob, only.host, length);
         return blob.read(only.host, length);
       }
+      if (length <= zeros.length && runs.every(({ kind }) => kind === 'zero'))
+        return zeros.subarray(0, length);
       const result = Buffer.alloc(length);
       let group: Placed<CompressedRun>[] = [];
       const finishGroup = async () => {
