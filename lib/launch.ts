@@ -1,4 +1,6 @@
-import './compile-cache.ts';
+import { keepCompiled } from './compile-cache.ts';
+
+keepCompiled();
 
 const { UsageError, describeError } = await import('./errors.ts');
 try {
