@@ -1,7 +1,12 @@
 import { check, finding, unless } from '../lib/check.ts';
 import type { IronicConfig } from '../lib/ironic/config.ts';
 import { settingEvidence as at } from '../lib/subjects/config.ts';
-import { conductorConfig, conductors, conductorsForArchitectures } from '../lib/subjects/conductors.ts';
+import {
+  conductorConfig,
+  conductors,
+  conductorsForArchitectures,
+  nodesBootBy,
+} from '../lib/subjects/conductors.ts';
 
 /** A setting must be there and satisfy a condition. */
 export function settled(
@@ -33,8 +38,9 @@ export const pxeChecks = [
     level: 'must',
     ref: 'ironic/conf/pxe.py tftp_server; ironic/common/pxe_utils.py dhcp_options_for_instance',
     per: conductors,
-    facts: { config: conductorConfig },
-    check({ config }) {
+    facts: { config: conductorConfig, by: nodesBootBy },
+    check({ config, by }) {
+      if (!by.tftp) return { notApplicable: 'no node boots by TFTP' };
       const reading = config.string('pxe', 'tftp_server');
       if (reading.ok && reading.unresolved.length > 0) {
         return {

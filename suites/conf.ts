@@ -6,6 +6,7 @@ import {
   allConfigs,
   conductorConfig,
   conductors,
+  nodesBootBy,
   releaseFor,
   writtenConfig,
 } from '../lib/subjects/conductors.ts';
@@ -13,6 +14,8 @@ import { mappingChecks } from './conf-mapping.ts';
 
 import { pxeChecks, settled } from './conf-pxe.ts';
 const text = (setting: Setting | undefined) => setting?.value ?? 'not set';
+
+const noHttp = { notApplicable: 'no node boots by iPXE or HTTP' };
 
 export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
   check({
@@ -53,15 +56,17 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
     level: 'must',
     ref: 'ironic/drivers/modules/pxe_base.py _validate_common; ironic/conf/deploy.py http_url',
     per: conductors,
-    facts: { config: conductorConfig },
-    check: ({ config }) =>
-      settled(
+    facts: { config: conductorConfig, by: nodesBootBy },
+    check({ config, by }) {
+      if (!by.http) return noHttp;
+      return settled(
         config,
         'deploy',
         'http_url',
         (value) => /^https?:$/.test(URL.parse(value)?.protocol ?? '') && !/\s/.test(value),
         'the URL of the HTTP boot server, such as http://172.29.228.10:8051',
-      ),
+      );
+    },
     fix: 'OpenStack-Ansible: ironic_enable_web_server_for_images: true; elsewhere: [deploy] http_url = http://<address>:<port>',
     faults: [
       {
@@ -87,15 +92,17 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
     level: 'must',
     ref: 'ironic/drivers/modules/pxe_base.py _validate_common; ironic/conf/deploy.py http_root',
     per: conductors,
-    facts: { config: conductorConfig },
-    check: ({ config }) =>
-      settled(
-        config,
-        'deploy',
-        'http_root',
-        (value) => value.startsWith('/'),
-        'an absolute path, such as /httpboot',
-      ),
+    facts: { config: conductorConfig, by: nodesBootBy },
+    check: ({ config, by }) =>
+      by.http
+        ? settled(
+            config,
+            'deploy',
+            'http_root',
+            (value) => value.startsWith('/'),
+            'an absolute path, such as /httpboot',
+          )
+        : noHttp,
     fix: 'in ironic.conf: [deploy] http_root = /httpboot',
     faults: [
       {

@@ -6,6 +6,7 @@ import { loader } from '../lib/subjects/guests.ts';
 import {
   esp,
   espFileSystem,
+  onlyBios,
   partitionTable,
   root,
   userImageRecord as record,
@@ -26,6 +27,8 @@ const serious = new Set([
   'entry',
 ]);
 
+const bios = { notApplicable: 'all nodes of its architecture boot by BIOS' };
+
 /** The checks of the disk in a user image: partitions, boot loader and root. */
 export const diskChecks = [
   check({
@@ -35,13 +38,14 @@ export const diskChecks = [
     level: 'must',
     ref: 'UEFI specification, "GUID Partition Table (GPT) Disk Layout"; guide: block-device-efi',
     per: userImages,
-    facts: { record, disk: virtualDisk, table: outcomeOf(partitionTable) },
-    check({ record, table }) {
+    facts: { record, disk: virtualDisk, table: outcomeOf(partitionTable), onlyBios },
+    check({ record, table, onlyBios }) {
       const where = imageWhere(record);
       if (!table.ok)
         return [finding(table.problem, 'a GPT', [{ where, what: 'no partition table can be read' }])];
       const { scheme, problems } = table.value;
       const found = problems.filter(({ code }) => serious.has(code));
+      if (scheme === 'mbr' && onlyBios) return bios;
       if (scheme !== 'gpt') {
         return [
           finding(scheme === 'none' ? 'no partition table' : 'an MBR', 'a GPT', [
@@ -100,8 +104,9 @@ export const diskChecks = [
     level: 'must',
     ref: 'ironic-python-agent, efi_utils.py manage_uefi; UEFI specification, "File System Format"',
     per: userImages,
-    facts: { record, table: partitionTable, esp: outcomeOf(esp), fs: outcomeOf(espFileSystem) },
-    check({ record, esp, fs }) {
+    facts: { record, table: partitionTable, esp: outcomeOf(esp), fs: outcomeOf(espFileSystem), onlyBios },
+    check({ record, esp, fs, onlyBios }) {
+      if (onlyBios) return bios;
       const where = imageWhere(record);
       if (!esp.ok)
         return [
@@ -142,12 +147,14 @@ export const diskChecks = [
     level: 'must',
     ref: 'UEFI specification, "Removable Media Boot Behavior"; diskimage-builder, elements/bootloader',
     per: userImages,
-    facts: { record, fs: espFileSystem, loader: outcomeOf(loader) },
-    check: ({ fs, loader }, { architecture }) => {
+    facts: { esp: outcomeOf(espFileSystem), loader: outcomeOf(loader), onlyBios },
+    check({ esp, loader, onlyBios }, { architecture }) {
+      if (onlyBios) return bios;
+      if (!esp.ok) return { notVerified: esp.problem };
       if (!loader.ok)
         return [
           finding(loader.problem, `the boot loader of ${architecture}`, [
-            { where: fs.origin, what: 'EFI/BOOT' },
+            { where: esp.value.origin, what: 'EFI/BOOT' },
           ]),
         ];
       const { pe, origin } = loader.value;

@@ -1,6 +1,7 @@
 import { fact } from '../facts.ts';
 import { resolveBootMode } from '../ironic/boot-mode.ts';
 import type { IronicConfig } from '../ironic/config.ts';
+import { effectiveBootInterface } from '../ironic/interfaces.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import type { ConductorSource } from '../world.ts';
 import { configOf, knownRelease, usableConfig, usableConfigs } from './config.ts';
@@ -79,3 +80,17 @@ export const nodesOfConductor = fact(
     };
   },
 );
+
+/** What the nodes boot by, under a conductor's configuration; everything, where nodes cannot be listed. */
+export const nodesBootBy = fact('what nodes boot by', async ({ source }: Conductor, use) => {
+  const config = await use(usableConfig, source);
+  const nodes = await use(allNodes, 'all').catch(() => undefined);
+  const networks = (nodes ?? []).flatMap(({ record }) => {
+    const found = effectiveBootInterface(record, config);
+    return found.ok && found.network !== undefined ? [found.network] : [];
+  });
+  return {
+    http: nodes === undefined || networks.some(({ ipxe, transport }) => ipxe || transport === 'http'),
+    tftp: nodes === undefined || networks.some(({ transport }) => transport === 'tftp'),
+  };
+});

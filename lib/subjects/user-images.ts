@@ -9,7 +9,7 @@ import { fact } from '../facts.ts';
 import type { ImageRecord } from '../source/source.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import { imageBytes, imageNamed } from './images.ts';
-import { allNodes } from './nodes.ts';
+import { allNodes, bootPlans, nodesOfArchitecture } from './nodes.ts';
 
 /** A whole-disk image that ends up on nodes. */
 export interface UserImage extends Subject {
@@ -130,3 +130,14 @@ export const root = fact('root of a user image', async (image: UserImage, use): 
     `${image.label}: no partition holds a root file system (${seen.join(', ') || 'no partitions'})`,
   );
 });
+
+/** Whether every node of the image's architecture boots by BIOS, so that nothing of UEFI is asked of it. */
+export const onlyBios = fact(
+  'BIOS alone asked of an image',
+  async (image: UserImage, use): Promise<boolean> => {
+    const nodes = await use(nodesOfArchitecture, image).catch(() => []);
+    const plans = await Promise.all(nodes.map(async (node) => use(bootPlans, node).catch(() => [])));
+    const modes = plans.flat().map(({ mode }) => (mode.ok ? mode.mode : undefined));
+    return modes.length > 0 && modes.every((mode) => mode === 'bios');
+  },
+);

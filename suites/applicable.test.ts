@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { assaySimulation } from '../fixtures/simulated/assay.ts';
+import { type Simulation, healthy } from '../fixtures/simulated/simulation.ts';
+
+/** What is asked of a deployment that is sound in another way than the healthy one. */
+async function statuses(change: (simulation: Simulation) => void) {
+  const simulation = await healthy();
+  change(simulation);
+  const results = await assaySimulation(simulation);
+  return {
+    reported: results
+      .filter(({ status }) => ['fail', 'warning', 'error'].includes(status))
+      .map(({ check }) => check),
+    of: (id: string) => [...new Set(results.filter(({ check }) => check === id).map(({ status }) => status))],
+  };
+}
+
+test('where all nodes boot from virtual media, nothing of iPXE, HTTP and TFTP is asked', async () => {
+  const { reported, of } = await statuses((sim) => {
+    for (const node of sim.nodes) node.boot_interface = 'redfish-virtual-media';
+    for (const { name } of sim.nodes) sim.removePortsOf(name ?? '');
+    sim.everyConductor((conductor) => {
+      conductor.edit('enabled_boot_interfaces = ipxe,pxe', 'enabled_boot_interfaces = redfish-virtual-media');
+      conductor.edit('http_url = http://172.29.228.10:8051\n', '');
+      conductor.edit(/tftp_server = .*/g, 'tftp_server = 127.0.0.1');
+      conductor.edit('ipxe_bootfile_name_by_arch = aarch64:ipxe_aa64.efi\n', '');
+      conductor.tftp.clear();
+    });
+  });
+  expect(reported).toEqual([]);
+  for (const id of [
+    'conf/http-url',
+    'conf/http-root',
+    'conf/tftp-server',
+    'conf/mapping-covers',
+    'nodes/ports',
+    'firmware/served',
+  ]) {
+    expect([id, of(id)]).toEqual([id, ['not applicable']]);
+  }
+});
+
+test('where all nodes of an architecture boot by BIOS, its images need no GPT and no ESP', async () => {
+  const { reported, of } = await statuses((sim) => {
+    for (const name of ['x86-01', 'x86-02']) sim.node(name).properties['capabilities'] = 'boot_mode:bios';
+    sim.image('rocky-9-x86_64').editDisk((disk) => disk.mbrOnly());
+  });
+  expect(reported).toEqual([]);
+  for (const id of ['images/gpt', 'images/esp', 'images/loader']) {
+    expect([id, of(id)]).toEqual([id, ['pass', 'not applicable']]);
+  }
+});
+
+test('where there is one architecture only, no mapping is asked', async () => {
+  const { reported, of } = await statuses((sim) => {
+    for (const name of ['arm-01', 'arm-02', 'arm-03']) sim.removeNode(name);
+    sim.everyConductor((conductor) =>
+      conductor.edit('ipxe_bootfile_name_by_arch = aarch64:ipxe_aa64.efi\n', ''),
+    );
+  });
+  expect(reported).toEqual([]);
+  expect(of('conf/mapping-covers')).toEqual(['not applicable']);
+});
