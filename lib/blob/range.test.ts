@@ -84,3 +84,20 @@ test('a store that ignores Range for what is large is said to', async () => {
   const whole = answering(mebibyte + 1, { status: 200, body: Buffer.alloc(mebibyte + 1) });
   expect((await whole.blob.read(0, mebibyte + 1)).length).toBe(mebibyte + 1);
 });
+
+test('content that is replaced while it is read is noticed, and nothing of the new one is given', async () => {
+  let version: string | undefined = '"a"';
+  const blob = rangeBlob({
+    origin: 'image x',
+    sizeInBytes: 100,
+    fetch: async (first, last) => {
+      const body = Buffer.alloc(last - first + 1);
+      return { status: 206, contentRange: `bytes ${first}-${last}/100`, body, version };
+    },
+  });
+  await blob.read(0, 4);
+  version = undefined;
+  await blob.read(4, 4);
+  version = '"b"';
+  await expect(blob.read(8, 4)).rejects.toThrow('changed while it was read: it was "a", and is "b" now');
+});

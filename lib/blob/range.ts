@@ -7,6 +7,8 @@ export interface RangeAnswer {
   /** The `Content-Range` header as received. */
   readonly contentRange?: string | undefined;
   readonly body: Buffer;
+  /** What stays the same as long as the content does: an ETag, a Last-Modified, Glance's Content-MD5. */
+  readonly version?: string | undefined;
 }
 
 export interface RangeSource {
@@ -29,6 +31,7 @@ const wholeBodyLimitInBytes = 1024 * 1024;
  */
 export function rangeBlob(source: RangeSource): Blob {
   const { origin, sizeInBytes } = source;
+  let version: string | undefined;
   const blob: Blob = {
     origin,
     sizeInBytes,
@@ -39,6 +42,7 @@ export function rangeBlob(source: RangeSource): Blob {
       const wanted = `bytes ${offset}-${last}`;
       const wholeIsFine = length === sizeInBytes || sizeInBytes <= wholeBodyLimitInBytes;
       const answer = await source.fetch(offset, last, wholeIsFine ? sizeInBytes : length);
+      checkVersion(answer.version);
       if (answer.status === 206) {
         checkContentRange(answer.contentRange, offset, last);
         expectLength(answer.body, length, wanted);
@@ -57,6 +61,13 @@ export function rangeBlob(source: RangeSource): Blob {
       throw new FormatError(`${origin}: status ${answer.status} for ${wanted}, where 206 is due`);
     },
   };
+
+  /** Ranges of two contents make a third one that nobody stored. */
+  function checkVersion(seen: string | undefined): void {
+    version ??= seen;
+    if (version === undefined || seen === undefined || seen === version) return;
+    throw new FormatError(`${origin}: changed while it was read: it was ${version}, and is ${seen} now`);
+  }
 
   function checkContentRange(header: string | undefined, first: number, last: number): void {
     const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/i.exec(header?.trim() ?? '');

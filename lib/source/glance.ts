@@ -69,7 +69,13 @@ export function glanceStore(cloud: Cloud): ImageStore {
             ...(isRefusedWhole && { withoutBodyOf: [200] }),
           });
           if (![200, 204, 206].includes(answer.status)) throw refusal({ url }, answer);
-          return { status: answer.status, contentRange: answer.header('content-range'), body: answer.body };
+          return {
+            status: answer.status,
+            contentRange: answer.header('content-range'),
+            body: answer.body,
+            // Of the whole image, also where a part is sent.
+            version: answer.header('content-md5'),
+          };
         },
       });
     },

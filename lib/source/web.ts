@@ -46,7 +46,12 @@ export function webFiles(baseUrl: string, options: HttpOptions = {}): Files & As
           ...(limitInBytes < sizeInBytes && { withoutBodyOf: [200] }),
         });
         if (range.status !== 200 && range.status !== 206) throw refusal({ url }, range);
-        return { status: range.status, contentRange: range.header('content-range'), body: range.body };
+        return {
+          status: range.status,
+          contentRange: range.header('content-range'),
+          body: range.body,
+          version: range.header('etag') ?? range.header('last-modified'),
+        };
       },
     });
   }
