@@ -6,7 +6,7 @@ export interface Checksum {
   readonly name: 'crc32c' | 'xxhash64' | 'sha256' | 'blake2b';
   readonly sizeInBytes: number;
   /** Absent where Node has no such function: then sums are not verified. */
-  digest?(bytes: Uint8Array): Buffer;
+  readonly digest?: (bytes: Uint8Array) => Buffer;
 }
 
 /** By csum_type. https://btrfs.readthedocs.io/en/latest/Checksumming.html */

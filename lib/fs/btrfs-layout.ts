@@ -138,8 +138,6 @@ function parse(blob: Blob, bytes: Buffer, checksum: Checksum): Superblock {
   }
   const sectorsize = bytes.readUInt32LE(0x90);
   const nodesize = bytes.readUInt32LE(0x94);
-  const isBlockSize = (size: number) =>
-    size >= BTRFS_MIN_BLOCKSIZE && size <= BTRFS_MAX_METADATA_BLOCKSIZE && (size & (size - 1)) === 0;
   if (!isBlockSize(sectorsize)) throw damaged(`sectorsize ${sectorsize}`);
   if (!isBlockSize(nodesize) || nodesize < sectorsize) throw damaged(`nodesize ${nodesize}`);
   const sys_chunk_array_size = bytes.readUInt32LE(0xa0);
@@ -177,6 +175,10 @@ function parse(blob: Blob, bytes: Buffer, checksum: Checksum): Superblock {
     label: bytes.toString('utf8', 0x12b, 0x22b).split('\0', 1)[0] ?? '',
     uuid: fsid.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
   };
+}
+
+function isBlockSize(size: number): boolean {
+  return size >= BTRFS_MIN_BLOCKSIZE && size <= BTRFS_MAX_METADATA_BLOCKSIZE && (size & (size - 1)) === 0;
 }
 
 /** What changes how the file system is read, and is not known or not read here. */
