@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { UsageError } from '../errors.ts';
+import { parseInspectOptions } from './options.ts';
+
+test('targets and options, in any order', () => {
+  expect(parseInspectOptions(['a.qcow2', '--json', '--deployment', 'd.yaml', 'glance:b'])).toEqual({
+    targets: ['a.qcow2', 'glance:b'],
+    json: true,
+    deployment: 'd.yaml',
+    help: false,
+  });
+  expect(parseInspectOptions(['-h'])).toMatchObject({ help: true, targets: [] });
+  expect(parseInspectOptions(['--', '--json'])).toMatchObject({ targets: ['--json'], json: false });
+});
+
+test.for<[string[], string]>([
+  [[], 'nothing to inspect: a file, http(s)://, ssh:// or glance:NAME is expected'],
+  [['--jsn', 'x'], 'unknown option "--jsn"; did you mean "--json"?'],
+  [['--zzzzzzzz', 'x'], 'unknown option "--zzzzzzzz"; the options are --json, --deployment, --help'],
+  [['x', '--deployment'], "Option '--deployment <value>' argument missing"],
+  [['x', '--json=1'], "Option '--json' does not take an argument"],
+])('%j is refused', ([argv, message]) => {
+  expect(() => parseInspectOptions(argv)).toThrow(new UsageError(message));
+});
+
+test('an option that npm took for itself is told', () => {
+  expect(() => parseInspectOptions(['x'], { npm_config_json: 'true' })).toThrow(
+    '--json was taken by npm; put "--" before it: npm run inspect -- --json',
+  );
+});

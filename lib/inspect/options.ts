@@ -1,0 +1,74 @@
+import { parseArgs } from 'node:util';
+import { UsageError } from '../errors.ts';
+import { didYouMean } from '../suggest.ts';
+
+/** What the command line of `npm run inspect` says. */
+export interface InspectOptions {
+  readonly targets: readonly string[];
+  readonly json: boolean;
+  readonly deployment: string | undefined;
+  readonly help: boolean;
+}
+
+const definitions = {
+  json: { type: 'boolean', default: false },
+  deployment: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+export const usage = `Usage: npm run inspect -- TARGET... [options]
+
+Says what a disk image, a kernel, an initramfs or a boot file is, by its bytes:
+without root, without mounting, and reading no more than it needs.
+
+  TARGET                a file, http(s)://host/path (read by ranges),
+                        ssh://[user@]host[:port]/path, or glance:NAME (or id)
+  --deployment FILE     the deployment.yaml whose cloud holds glance:NAME, and
+                        whose user and keys are used for ssh://
+  --json                for programs, in place of the tree
+  --help                this text
+
+Exit codes: 0 understood, 1 recognised but damaged or not read in part,
+2 could not be read at all. Of several targets, the worst.`;
+
+/**
+ * Reads the command line. Nothing unknown is ignored.
+ * @throws UsageError naming what is unknown and the nearest option
+ */
+export function parseInspectOptions(
+  argv: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): InspectOptions {
+  for (const name of ['json', 'deployment']) {
+    // `npm run inspect --json` (without `--`) never reaches the program: npm keeps the option for itself.
+    if (environment[`npm_config_${name}`] !== undefined) {
+      throw new UsageError(`--${name} was taken by npm; put "--" before it: npm run inspect -- --${name} …`);
+    }
+  }
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse(argv);
+  } catch (error) {
+    throw new UsageError(explain(error), { cause: error });
+  }
+  const { values, positionals: targets } = parsed;
+  if (targets.length === 0 && !values.help) {
+    throw new UsageError('nothing to inspect: a file, http(s)://, ssh:// or glance:NAME is expected');
+  }
+  const { json, deployment, help } = values;
+  return { targets, json, deployment, help };
+}
+
+function parse(argv: readonly string[]) {
+  return parseArgs({ args: [...argv], options: definitions, strict: true, allowPositionals: true });
+}
+
+function explain(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    const names = Object.keys(definitions).map((name) => `--${name}`);
+    const option = /'(-[^'\s]*)/.exec(message)?.[1] ?? 'option';
+    return `unknown option ${JSON.stringify(option)}${didYouMean(option, names) || `; the options are ${names.join(', ')}`}`;
+  }
+  return message.replace(/\. To specify.*$/s, '').replace(/\.$/, '');
+}

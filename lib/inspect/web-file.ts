@@ -1,0 +1,100 @@
+import type { Blob } from '../blob/blob.ts';
+import type { CachedBlob } from '../blob/cache.ts';
+import { memoryBlob } from '../blob/memory.ts';
+import { rangeBlob } from '../blob/range.ts';
+import { AccessError, FormatError, LimitError, MissingError, UsageError } from '../errors.ts';
+import { type HttpAnswer, httpClient, refusal, withoutSecrets } from '../source/http.ts';
+
+/** How much the first request asks for: it tells the size, and is all of what is small. */
+const firstInBytes = 64 * 1024;
+/** What is read whole from a server without ranges. */
+const wholeLimitInBytes = 64 * 1024 * 1024;
+
+/**
+ * A file behind one URL, as it is written, with its query. Read through ranges; from a server without them whole,
+ * and up to 64 MiB.
+ * @throws MissingError for 404, AccessError for a server without ranges and other refusals, FormatError
+ */
+export async function openWebFile(text: string, held: AsyncDisposableStack): Promise<CachedBlob> {
+  const parsed = URL.parse(text);
+  const url = parsed?.href ?? '';
+  const origin = withoutSecrets(url);
+  if (parsed === null) throw new UsageError(`${withoutSecrets(text)}: not a URL`);
+  if (parsed.password !== '') throw new UsageError(`${origin}: a URL must not hold a password`);
+  const http = held.use(httpClient());
+
+  const answer = await http
+    .request({
+      url,
+      headers: { range: `bytes=0-${firstInBytes - 1}` },
+      limitInBytes: wholeLimitInBytes,
+    })
+    .catch((error: unknown) => {
+      if (!(error instanceof LimitError)) throw error;
+      throw new AccessError(
+        `${origin}: the server ignores Range, and the file is larger than the ${wholeLimitInBytes} bytes that are read whole; inspect a local copy`,
+        { cause: error },
+      );
+    });
+  if (answer.status === 200) return fetched(answer.body, origin);
+  const contentRange = answer.header('content-range') ?? '';
+  if (answer.status === 416 && contentRange.endsWith('*/0')) return fetched(Buffer.alloc(0), origin);
+  if (answer.status === 416) {
+    throw new AccessError(`${origin}: the server refuses Range (status 416); inspect a local copy`);
+  }
+  if (answer.status === 204) throw new MissingError(`${origin}: no content (status 204)`);
+  if (answer.status !== 206) throw refusal({ url }, answer);
+  const sizeInBytes = sizeOf(answer, contentRange, origin);
+  if (answer.body.length === sizeInBytes) return fetched(answer.body, origin);
+  const ranges = rangeBlob({
+    origin,
+    sizeInBytes,
+    async fetch(first, last, limitInBytes) {
+      const range = await http.request({
+        url,
+        headers: { range: `bytes=${first}-${last}` },
+        // One byte more, so that an answer that is too long is told as such.
+        limitInBytes: limitInBytes + 1,
+        ...(limitInBytes < sizeInBytes && { withoutBodyOf: [200] }),
+      });
+      if (range.status !== 200 && range.status !== 206) throw refusal({ url }, range);
+      return { status: range.status, contentRange: range.header('content-range'), body: range.body };
+    },
+  });
+  return behindFirst(answer.body, ranges);
+}
+
+/** A blob whose first bytes came already; what is read of the rest is counted with them. */
+function behindFirst(first: Buffer, ranges: Blob): CachedBlob {
+  let bytesRead = first.length;
+  return {
+    origin: ranges.origin,
+    sizeInBytes: ranges.sizeInBytes,
+    get bytesRead() {
+      return bytesRead;
+    },
+    async read(offset, length) {
+      if (offset >= 0 && length >= 0 && offset + length <= first.length) {
+        return first.subarray(offset, offset + length);
+      }
+      const bytes = await ranges.read(offset, length);
+      bytesRead += bytes.length;
+      return bytes;
+    },
+  };
+}
+
+function fetched(bytes: Buffer, origin: string): CachedBlob {
+  return { ...memoryBlob(bytes, origin), bytesRead: bytes.length };
+}
+
+/** The size that the first answer tells. */
+function sizeOf(answer: HttpAnswer, contentRange: string, origin: string): number {
+  const sizeInBytes = Number(/^bytes 0-\d+\/(\d{1,15})$/i.exec(contentRange)?.[1] ?? Number.NaN);
+  if (answer.body.length !== Math.min(sizeInBytes, firstInBytes)) {
+    throw new FormatError(
+      `${origin}: ${answer.body.length} bytes came with Content-Range ${JSON.stringify(contentRange)}`,
+    );
+  }
+  return sizeInBytes;
+}
