@@ -4,7 +4,7 @@ const shared = { pool: 'threads', isolate: false, expect: { requireAssertions: t
 
 /**
  * The project's own tests. `verify` needs nothing but npm's packages; `differential` compares our readers with
- * independent tools and needs Debian's (see .ci/run). A conformance run has its own settings: lib/assay.ts.
+ * independent tools and needs Debian's (see .ci/run); `mounted` compares them with the kernel, as root. A conformance run has its own settings: lib/assay.ts.
  */
 export default defineConfig({
   test: {
@@ -24,6 +24,16 @@ export default defineConfig({
           ...shared,
           name: 'differential',
           include: ['{lib,suites,fixtures}/**/*.differential.test.ts'],
+          exclude: ['**/*-mounted.differential.test.ts'],
+          testTimeout: 15 * 60_000,
+          hookTimeout: 30 * 60_000,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'mounted',
+          include: ['{lib,suites,fixtures}/**/*-mounted.differential.test.ts'],
           testTimeout: 15 * 60_000,
           hookTimeout: 30 * 60_000,
         },
