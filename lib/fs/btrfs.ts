@@ -1,5 +1,6 @@
 import { type Blob, readText } from '../blob/blob.ts';
 import { FormatError, LimitError, MissingError } from '../errors.ts';
+import { checkAncestors, pathOf } from './ancestry.ts';
 import type { Checksum } from './btrfs-checksum.ts';
 import { CHUNK_ITEM_KEY, type Chunk, locator, parseChunk, systemChunks } from './btrfs-chunks.ts';
 import { contentReader } from './btrfs-content.ts';
@@ -34,7 +35,6 @@ const largestOffset = 2n ** 64n - 1n;
 const maximumChunks = 100_000;
 /** Linux's PATH_MAX bounds both the target of a link and, at two bytes a name, the depth. */
 const maximumLinkInBytes = 4096;
-const maximumDepth = 2048;
 
 interface Node {
   /** Absent for the empty directory that a snapshot has in the place of a subvolume. */
@@ -107,7 +107,7 @@ export async function openBtrfs(blob: Blob): Promise<BtrfsFileSystem> {
   }
 
   async function child(directory: Node, name: string): Promise<Node | undefined> {
-    checkAncestors(directory, origin);
+    checkLoops(directory, origin);
     const { subvolume, inode } = directory;
     if (subvolume === undefined) return undefined;
     const found = await findEntry(tree, subvolume, inode.number, name, originOf(directory));
@@ -122,7 +122,7 @@ export async function openBtrfs(blob: Blob): Promise<BtrfsFileSystem> {
       entry: ({ inode: { type, sizeInBytes, mode }, name }) => ({ name, type, sizeInBytes, mode }),
       child,
       async children(directory) {
-        checkAncestors(directory, origin);
+        checkLoops(directory, origin);
         const { subvolume, inode } = directory;
         const nodes: Node[] = [];
         if (subvolume === undefined) return nodes;
@@ -169,22 +169,11 @@ export async function openBtrfs(blob: Blob): Promise<BtrfsFileSystem> {
   };
 }
 
-/** A directory that is inside itself could be descended for ever. */
-function checkAncestors(node: Node, origin: string): void {
-  let depth = 0;
-  for (let above = node.parent; above !== undefined; above = above.parent, depth++) {
-    if (depth > maximumDepth) throw new LimitError(`${origin}: more than ${maximumDepth} directories deep`);
-    if (node.subvolume === undefined || above.subvolume?.tree !== node.subvolume.tree) continue;
-    if (above.inode.number === node.inode.number) {
-      throw new FormatError(
-        `${origin} › ${pathOf(node)}: a directory inside itself (inode ${node.inode.number})`,
-      );
-    }
-  }
-}
-
-function pathOf(node: Node): string {
-  const names: string[] = [];
-  for (let at: Node | undefined = node; at !== undefined; at = at.parent) names.unshift(at.name);
-  return names.length === 1 ? '/' : names.join('/');
+/** Inode numbers mean something within their subvolume only. */
+function checkLoops(node: Node, origin: string): void {
+  const { subvolume, inode } = node;
+  if (subvolume === undefined) return;
+  const isSame = (above: Node) =>
+    above.subvolume?.tree === subvolume.tree && above.inode.number === inode.number;
+  checkAncestors(node, origin, isSame, `inode ${inode.number}`);
 }

@@ -1,6 +1,7 @@
 import { type Blob, readWhole } from '../blob/blob.ts';
 import { sliceBlob } from '../blob/slice.ts';
 import { FormatError, LimitError } from '../errors.ts';
+import { checkAncestors, pathOf } from './ancestry.ts';
 import { Recent } from '../image/recent.ts';
 import { stretchBlob } from './extents.ts';
 import { type FatDirectory, type FatEntry, foldFatName, parseFatDirectory } from './fat-directory.ts';
@@ -22,10 +23,10 @@ const fatPieceInBytes = 64 * 1024;
 const fatPiecesKept = 32;
 const directoriesKept = 16;
 /** No path that Linux opens is deeper. */
-const maximumDepth = 2048;
 
 interface Node {
   readonly entry: FatEntry;
+  readonly name: string;
   readonly parent?: Node;
 }
 
@@ -44,7 +45,7 @@ export async function openFat(blob: Blob): Promise<FatFileSystem> {
     firstCluster: layout.rootCluster,
     sizeInBytes: 0,
   };
-  const root: Node = { entry: rootEntry };
+  const root: Node = { entry: rootEntry, name: '' };
 
   /** A chain of clusters as a Blob: of a file's size, or as long as the chain of a directory. */
   async function chained(entry: FatEntry, sizeInBytes: number | undefined, origin: string): Promise<Blob> {
@@ -83,9 +84,15 @@ export async function openFat(blob: Blob): Promise<FatFileSystem> {
   }
 
   async function nodesOf(node: Node): Promise<Node[]> {
-    checkAncestors(node, blob.origin);
+    const { firstCluster } = node.entry;
+    checkAncestors(
+      node,
+      blob.origin,
+      ({ entry }) => entry.firstCluster === firstCluster,
+      `cluster ${firstCluster}`,
+    );
     const { entries } = await directoryOf(node);
-    return entries.map((entry) => ({ entry, parent: node }));
+    return entries.map((entry) => ({ entry, name: entry.name, parent: node }));
   }
 
   const { label } = await directoryOf(root);
@@ -156,25 +163,6 @@ function chainReader(blob: Blob, layout: FatLayout): ChainReader {
     }
     return chain;
   };
-}
-
-/** A directory that is inside itself could be descended for ever. */
-function checkAncestors(node: Node, origin: string): void {
-  let depth = 0;
-  for (let above = node.parent; above !== undefined; above = above.parent, depth++) {
-    if (depth > maximumDepth) throw new LimitError(`${origin}: more than ${maximumDepth} directories deep`);
-    if (above.entry.firstCluster === node.entry.firstCluster) {
-      throw new FormatError(
-        `${origin} › ${pathOf(node)}: a directory inside itself (${node.entry.firstCluster})`,
-      );
-    }
-  }
-}
-
-function pathOf(node: Node): string {
-  const names: string[] = [];
-  for (let at: Node | undefined = node; at !== undefined; at = at.parent) names.unshift(at.entry.name);
-  return names.length === 1 ? '/' : names.join('/');
 }
 
 function serialText(serial: number): string {

@@ -1,5 +1,6 @@
 import type { Blob } from '../blob/blob.ts';
-import { FormatError, LimitError } from '../errors.ts';
+import { FormatError } from '../errors.ts';
+import { checkAncestors, pathOf } from './ancestry.ts';
 import { Recent } from '../image/recent.ts';
 import type { FileSystem } from './filesystem.ts';
 import { fileSystemOf } from './walk.ts';
@@ -20,8 +21,6 @@ export interface XfsFileSystem extends FileSystem {
 }
 
 const directoriesKept = 16;
-/** Linux's PATH_MAX, at two bytes a name. */
-const maximumDepth = 2048;
 
 interface Node {
   readonly inode: Inode;
@@ -55,7 +54,8 @@ export async function openXfs(blob: Blob): Promise<XfsFileSystem> {
   const originOf = (node: Node) => `${blob.origin} › ${pathOf(node)}`;
 
   async function directoryOf(node: Node): Promise<Directory> {
-    checkAncestors(node, blob.origin);
+    const { number } = node.inode;
+    checkAncestors(node, blob.origin, ({ inode }) => inode.number === number, `inode ${number}`);
     const origin = originOf(node);
     return recent.get(node.inode.number, async () => {
       const entries = await readDirectory(node.inode, () => forkOf(node.inode, origin), superblock, origin);
@@ -103,23 +103,4 @@ export async function openXfs(blob: Blob): Promise<XfsFileSystem> {
     blockSizeInBytes,
     sizeInBytes: superblock.blocks * blockSizeInBytes,
   };
-}
-
-/** A directory that is inside itself could be descended for ever. */
-function checkAncestors(node: Node, origin: string): void {
-  let depth = 0;
-  for (let above = node.parent; above !== undefined; above = above.parent, depth++) {
-    if (depth > maximumDepth) throw new LimitError(`${origin}: more than ${maximumDepth} directories deep`);
-    if (above.inode.number === node.inode.number) {
-      throw new FormatError(
-        `${origin} › ${pathOf(node)}: a directory inside itself (inode ${node.inode.number})`,
-      );
-    }
-  }
-}
-
-function pathOf(node: Node): string {
-  const names: string[] = [];
-  for (let at: Node | undefined = node; at !== undefined; at = at.parent) names.unshift(at.name);
-  return names.length === 1 ? '/' : names.join('/');
 }
