@@ -8,6 +8,7 @@ import {
   userImageRecord as record,
   userImages,
 } from '../lib/subjects/user-images.ts';
+import { bootChecks } from './images-boot.ts';
 import { guestChecks, ubuntu, rocky } from './images-guest.ts';
 
 import { diskChecks, rebuild } from './images-disk.ts';
@@ -219,4 +220,5 @@ export const images = suite('images', 'User images: partitions, boot loader and 
 
   ...diskChecks,
   ...guestChecks,
+  ...bootChecks,
 ]);

@@ -4,7 +4,7 @@ import { type Content, recogniseContent } from '../boot/content.ts';
 import type { Blob } from '../blob/blob.ts';
 import { AccessError, UnsupportedError } from '../errors.ts';
 import { fact } from '../facts.ts';
-import { instanceCapabilitiesOf, capabilitiesOf } from '../ironic/capabilities.ts';
+import { needsSecureBoot } from '../ironic/secure-boot.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import type { ConductorSource } from '../world.ts';
 import { type Node, allNodes, bootPlans } from './nodes.ts';
@@ -128,18 +128,7 @@ export const ipxe = fact('iPXE in a boot file', async (file: BootFileSubject, us
   readIpxe(await use(served, file)),
 );
 
-const isTrue = (value: unknown) => typeof value === 'string' && value.toLowerCase() === 'true';
-
-/** The nodes that must have Secure Boot: as instance or property capability. */
+/** The nodes that must have Secure Boot. */
 export function secureBootNodes(file: BootFileSubject): string[] {
-  return file.nodes
-    .filter(({ record }) => {
-      const instance = instanceCapabilitiesOf(record);
-      return (
-        record.secure_boot === true ||
-        isTrue(capabilitiesOf(record).values.get('secure_boot')) ||
-        (instance.ok && isTrue(instance.values.secure_boot))
-      );
-    })
-    .map(({ label }) => label);
+  return file.nodes.filter(({ record }) => needsSecureBoot(record)).map(({ label }) => label);
 }

@@ -8,8 +8,7 @@ import { type BootEntry, type BootMenu, readBootMenu } from '../guest/boot-entri
 import { readEsp } from '../guest/esp.ts';
 import { isDirectory, isFile } from '../guest/files.ts';
 import { readKernels } from '../guest/kernels.ts';
-import { capabilitiesOf, instanceCapabilitiesOf } from '../ironic/capabilities.ts';
-import type { NodeRecord } from '../ironic/records.ts';
+import { needsSecureBoot } from '../ironic/secure-boot.ts';
 import { fstab } from './guests.ts';
 import { allNodes } from './nodes.ts';
 import { type UserImage, espFileSystem, root } from './user-images.ts';
@@ -78,6 +77,13 @@ async function modulesOf(fs: FileSystem, release: string): Promise<string | unde
   return undefined;
 }
 
+/** A path of GRUB's in the guest's root. In btrfs it starts at the top, with the subvolume that is the root. */
+async function fileAt(fs: FileSystem, path: string): Promise<string | undefined> {
+  if (await isFile(fs, path)) return path;
+  const boot = fs.type === 'btrfs' ? path.indexOf('/boot/') : -1;
+  return boot > 0 && (await isFile(fs, path.slice(boot))) ? path.slice(boot) : undefined;
+}
+
 /** A file that a boot entry has loaded, and what became of it. */
 export interface LoadedFile {
   readonly entry: BootEntry;
@@ -92,7 +98,8 @@ export const startedKernels = fact(
     const fs = await use(bootFileSystem, image);
     return Promise.all(
       entriesInUse(await use(bootMenu, image)).map(async (entry) => {
-        return { entry, path: entry.kernel, exists: await isFile(fs, entry.kernel) };
+        const found = await fileAt(fs, entry.kernel);
+        return { entry, path: found ?? entry.kernel, exists: found !== undefined };
       }),
     );
   },
@@ -115,8 +122,9 @@ const initrdAt = fact('initrds of a user image', async (image: UserImage, use) =
   };
 });
 
-async function readInitrd(fs: FileSystem, path: string) {
-  if (!(await isFile(fs, path))) return { exists: false, releases: [] };
+async function readInitrd(fs: FileSystem, named: string) {
+  const path = await fileAt(fs, named);
+  if (path === undefined) return { exists: false, releases: [] };
   try {
     const initramfs = await readInitramfs(await fs.open(path));
     return { exists: true, releases: await moduleReleases(initramfs) };
@@ -153,15 +161,3 @@ export const secureBootNodes = fact('nodes with Secure Boot', async (image: User
     .filter(({ label, record }) => deployed.has(label) && needsSecureBoot(record))
     .map(({ label }) => label);
 });
-
-const isTrue = (value: unknown) => typeof value === 'string' && value.toLowerCase() === 'true';
-
-/** As a state of the machine, or as a capability of the node or of its instance. */
-function needsSecureBoot(record: NodeRecord): boolean {
-  const instance = instanceCapabilitiesOf(record);
-  return (
-    record.secure_boot === true ||
-    isTrue(capabilitiesOf(record).values.get('secure_boot')) ||
-    (instance.ok && isTrue(instance.values.secure_boot))
-  );
-}
