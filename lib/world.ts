@@ -20,8 +20,8 @@ export interface World extends AsyncDisposable {
   readonly inventory: Inventory;
   readonly images: ImageStore;
   readonly conductors: readonly ConductorSource[];
-  /** The API version that Ironic speaks; undefined where it is not asked (recorded answers). */
-  microversion(): Promise<string | undefined>;
+  /** The newest API version that Ironic knows; undefined where it is not asked (recorded answers). */
+  newestMicroversion(): Promise<string | undefined>;
 }
 
 /**
@@ -54,7 +54,7 @@ export async function openWorld(deployment: Deployment): Promise<World> {
     conductors,
     inventory: recordedInventory({ nodes: at(deployment.nodes) ?? '', ports: at(deployment.ports) }),
     images: recordedStore(at(deployment.images) ?? '', held),
-    microversion: async () => undefined,
+    newestMicroversion: async () => undefined,
     ...dispose,
   };
 }

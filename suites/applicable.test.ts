@@ -61,3 +61,13 @@ test('where there is one architecture only, no mapping is asked', async () => {
   expect(reported).toEqual([]);
   expect(of('conf/mapping-covers')).toEqual(['not applicable']);
 });
+
+test('the release follows from the newest version that the API knows, not from the one that is spoken', async () => {
+  const { reported, of } = await statuses((sim) => {
+    sim.ironic.maximumMicroversion = 115;
+    sim.everyConductor((conductor) => conductor.edit('aarch64:ipxe_aa64.efi', 'aarch64-uefi:ipxe_aa64.efi'));
+  });
+  // Master knows keys with a boot mode; 2023.1, whose newest version is the newest spoken, does not.
+  expect(reported).toEqual([]);
+  expect(of('conf/mapping-composite')).toEqual(['pass']);
+});

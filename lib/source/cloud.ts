@@ -5,11 +5,11 @@ import { ironicInventory } from './ironic.ts';
 import { openCloud } from './keystone.ts';
 import type { ImageStore, Inventory } from './source.ts';
 
-/** What a cloud tells: nodes and images, and the version that its Ironic speaks. */
+/** What a cloud tells: nodes and images, and the newest version that its Ironic knows. */
 export interface CloudSources {
   readonly inventory: Inventory;
   readonly images: ImageStore;
-  microversion(): Promise<string>;
+  newestMicroversion(): Promise<string>;
 }
 
 /** @throws UsageError when the variable that should hold the password is not set */
@@ -26,5 +26,5 @@ export function cloudSources(
   const entries = Object.entries({ ...rest, password, cacert }).filter(([, value]) => value !== undefined);
   const cloud = held.use(openCloud({ auth_url: given.auth_url, ...Object.fromEntries(entries) }));
   const inventory = ironicInventory(cloud);
-  return { inventory, images: glanceStore(cloud), microversion: () => inventory.microversion() };
+  return { inventory, images: glanceStore(cloud), newestMicroversion: () => inventory.newestMicroversion() };
 }

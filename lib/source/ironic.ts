@@ -19,6 +19,8 @@ const maximumRecords = 100_000;
 export interface IronicInventory extends Inventory {
   /** The version that is spoken, such as `1.82`: the newest that both sides know. */
   microversion(): Promise<string>;
+  /** The newest version that the server knows, such as `1.96`: it tells Ironic's release. */
+  newestMicroversion(): Promise<string>;
 }
 
 /**
@@ -27,9 +29,9 @@ export interface IronicInventory extends Inventory {
  * Source: https://docs.openstack.org/api-ref/baremetal/
  */
 export function ironicInventory(cloud: Cloud): IronicInventory {
-  let negotiated: Promise<number> | undefined;
+  let negotiated: Promise<{ spoken: number; newest: number }> | undefined;
 
-  async function negotiate(): Promise<number> {
+  async function negotiate(): Promise<{ spoken: number; newest: number }> {
     const url = `${await cloud.endpoint('baremetal')}/v1`;
     const answer = await cloud.get(url);
     if (answer.status !== 200) throw refusal({ url }, answer);
@@ -41,10 +43,11 @@ export function ironicInventory(cloud: Cloud): IronicInventory {
     if (oldest !== undefined && oldest > newestMinor) {
       throw new UnsupportedError(`${url}: speaks version 1.${oldest} at least, newer than 1.${newestMinor}`);
     }
-    return Math.min(newest, newestMinor);
+    return { spoken: Math.min(newest, newestMinor), newest };
   }
 
-  const minor = async () => (negotiated ??= negotiate());
+  const versions = async () => (negotiated ??= negotiate());
+  const minor = async () => (await versions()).spoken;
   // A version in OpenStack-API-Version was ignored by Ironic 21: answers came as of 1.1.
   const headers = async () => ({ 'x-openstack-ironic-api-version': `1.${await minor()}` });
 
@@ -88,6 +91,7 @@ export function ironicInventory(cloud: Cloud): IronicInventory {
   return {
     origin: `inventory of ${cloud.origin}`,
     microversion: async () => `1.${await minor()}`,
+    newestMicroversion: async () => `1.${(await versions()).newest}`,
     nodes: () => listed('nodes/detail', 'nodes', nodeRecord, (node) => node.uuid),
     ports: () => listed('ports/detail', 'ports', portRecord, (port) => port.uuid),
     async conductors() {

@@ -13,7 +13,7 @@ export interface KnownRelease {
   readonly known: boolean;
 }
 
-/** As deployment.yaml says, or the oldest release that speaks the API's version. */
+/** As deployment.yaml says, or the oldest release that knows the API's newest version. */
 export const knownRelease = fact('release', async (_: 'all', { world }): Promise<KnownRelease> => {
   const { release: named } = world.deployment;
   if (named !== undefined) {
@@ -22,7 +22,7 @@ export const knownRelease = fact('release', async (_: 'all', { world }): Promise
       throw new UsageError(`release: ${JSON.stringify(named)} is no release of Ironic`);
     return { release, known: true };
   }
-  const microversion = await world.microversion().catch((error: unknown) => {
+  const microversion = await world.newestMicroversion().catch((error: unknown) => {
     // The configuration is judged also where the API cannot be reached.
     if (isExpected(error)) return undefined;
     throw error;
