@@ -1,5 +1,6 @@
 import { check, finding, suite, unless } from '../lib/check.ts';
 import { outcomeOf } from '../lib/facts.ts';
+import { imageSafety } from '../lib/subjects/image-safety.ts';
 import { imageWhere } from '../lib/subjects/images.ts';
 import {
   container,
@@ -12,6 +13,9 @@ import { bootChecks } from './images-boot.ts';
 import { guestChecks, ubuntu, rocky } from './images-guest.ts';
 
 import { diskChecks, rebuild } from './images-disk.ts';
+
+/** What Ironic deploys. */
+const deployed = new Set<string>(['qcow2', 'raw']);
 
 export const images = suite('images', 'User images: partitions, boot loader and what cloud-init will do', [
   check({
@@ -111,7 +115,7 @@ export const images = suite('images', 'User images: partitions, boot loader and 
     facts: { record, container },
     check: ({ record, container: { format } }) => {
       const where = imageWhere(record);
-      if (format !== 'qcow2' && format !== 'raw')
+      if (!deployed.has(format))
         return [finding(format, 'qcow2 or raw', [{ where, what: `it begins as ${format}` }])];
       return unless(record.disk_format === format, () =>
         finding(`disk_format ${record.disk_format}, and the bytes are ${format}`, `disk_format ${format}`, [
@@ -174,12 +178,79 @@ export const images = suite('images', 'User images: partitions, boot loader and 
           sim
             .image(ubuntu)
             .editDisk(({ container }) => Object.assign(container, { backingFile: '/etc/passwd' })),
+        also: ['images/safe'],
       },
       {
         name: 'the corrupt bit',
         subject: rocky,
         plant: (sim) =>
           sim.image(rocky).editDisk(({ container }) => Object.assign(container, { corrupt: true })),
+      },
+    ],
+  }),
+
+  check({
+    id: 'safe',
+    title: 'Ironic accepts the image',
+    why: 'the deployment fails with InvalidImage; the conductor logs "Security: The requested image … fails safety sanity checking"',
+    level: 'must',
+    ref: 'ironic/common/images.py safety_check_image, check_if_image_format_is_permitted; oslo_utils/imageutils/format_inspector.py',
+    per: userImages,
+    facts: { record, container, safety: imageSafety },
+    check({ record, container: { format }, safety: { judgements, undecided } }) {
+      if (!deployed.has(format) || format !== record.disk_format) {
+        return { notVerified: 'the format is not one to deploy, or not what Glance says; see images/format' };
+      }
+      if (undecided) {
+        return {
+          notVerified: 'releases before 2025.1 judge this image otherwise; set release in deployment.yaml',
+        };
+      }
+      if (judgements.every(({ refusals }) => refusals === undefined)) {
+        return { notApplicable: 'disable_deep_image_inspection is on: Ironic looks into no image' };
+      }
+      const where = imageWhere(record);
+      const all = judgements.flatMap(({ conductor, refusals = [] }) =>
+        refusals.map(({ step, reason, found }) => ({ conductor, step, told: `${reason} (${found})` })),
+      );
+      return [...new Set(all.map(({ told }) => told))].map((told) => {
+        const alike = all.filter((one) => one.told === told);
+        const evidence = alike.map(({ conductor, step }) => ({ where, what: `${step}, on ${conductor}` }));
+        return finding(told, 'nothing that its image inspection refuses', evidence);
+      });
+    },
+    fix: 'qemu-img convert -c -O qcow2 <image> <image>.qcow2  # and upload that; a raw disk gets a protective MBR by: printf "x\\nn\\nw\\ny\\n" | gdisk <image>',
+    faults: [
+      {
+        name: 'a raw disk with a hybrid MBR, under Ironic 2025.1',
+        subject: rocky,
+        plant(sim) {
+          sim.deployment['release'] = '2025.1';
+          const image = sim.image(rocky);
+          const disk = Buffer.from(image.disk);
+          // A second record in the MBR, as sgdisk --hybrid makes it.
+          disk.write('00fefffffdfeffff0008000000080000', 462, 'hex');
+          image.replace(disk);
+          image.record.disk_format = 'raw';
+        },
+        also: ['images/gpt'],
+      },
+      {
+        name: 'the bit of an external data file',
+        subject: ubuntu,
+        plant: (sim) =>
+          sim
+            .image(ubuntu)
+            .editDisk(({ container }) => Object.assign(container, { dataFile: '/etc/passwd' })),
+        also: ['images/standalone'],
+      },
+      {
+        name: 'conductors that permit only raw images',
+        subject: [ubuntu, rocky],
+        plant: (sim) =>
+          sim.everyConductor((conductor) =>
+            conductor.edit('[conductor]', '[conductor]\npermitted_image_formats = raw'),
+          ),
       },
     ],
   }),
