@@ -1,17 +1,21 @@
 import { type Blob, readText } from '../blob/blob.ts';
-import { FormatError, LimitError, UnsupportedError } from '../errors.ts';
+import { FormatError, UnsupportedError } from '../errors.ts';
+import { checkAncestors, pathOf } from './ancestry.ts';
 import { Recent } from '../image/recent.ts';
 import { contentReader } from './ext-blocks.ts';
 import { type DirectoryEntry, readDirectory } from './ext-directory.ts';
 import { FLAG, type Inode, inodeReader } from './ext-inodes.ts';
+import { recoverExt } from './ext-journal.ts';
 import { INCOMPAT, readSuperblock } from './ext-layout.ts';
 import type { FileSystem } from './filesystem.ts';
 import { fileSystemOf } from './walk.ts';
 
 export interface ExtFileSystem extends FileSystem {
   readonly type: 'ext2' | 'ext3' | 'ext4';
-  /** The journal was not replayed: what is read may be older than what a kernel would see. */
+  /** It was not unmounted: what is read is what a kernel would see once it has replayed the journal. */
   readonly needsRecovery: boolean;
+  /** How many complete transactions its journal held that are not in place, and are read from there. */
+  readonly replayedTransactions: number;
   readonly blockSizeInBytes: number;
   /** How much of the partition it takes. */
   readonly sizeInBytes: number;
@@ -21,7 +25,6 @@ const EXT2_ROOT_INO = 2;
 const directoriesKept = 16;
 /** Linux's PATH_MAX bounds both the target of a link and, at two bytes a name, the depth. */
 const maximumLinkInBytes = 4096;
-const maximumDepth = 2048;
 const shortLinkInBytes = 60;
 
 interface Node {
@@ -31,14 +34,18 @@ interface Node {
 }
 
 /**
- * An ext2, ext3 or ext4 file system, read-only. Checksums of metadata are verified where it has them. Inodes that
- * are encrypted, and names of case-insensitive directories that do not match exactly, are an UnsupportedError.
- * @throws FormatError when the superblock or the root directory is damaged, UnsupportedError for unknown features
+ * An ext2, ext3 or ext4 file system, read-only. Checksums of metadata are verified where it has them. A journal that
+ * has to be replayed is, in memory. Inodes that are encrypted, and names of case-insensitive directories that do not
+ * match exactly, are an UnsupportedError.
+ * @throws FormatError when the superblock, the journal or the root directory is damaged, UnsupportedError for
+ *   unknown features
  */
 export async function openExt(blob: Blob): Promise<ExtFileSystem> {
-  const superblock = await readSuperblock(blob);
-  const readInode = inodeReader(blob, superblock);
-  const contentOf = contentReader(blob, superblock);
+  const stored = await readSuperblock(blob);
+  const { disk, replayedTransactions } = await recoverExt(blob, stored);
+  const superblock = disk === blob ? stored : await readSuperblock(disk);
+  const readInode = inodeReader(disk, superblock);
+  const contentOf = contentReader(disk, superblock);
   const recent = new Recent<number, DirectoryEntry[]>(directoriesKept);
 
   const root: Node = { inode: await readInode(EXT2_ROOT_INO), name: '' };
@@ -48,7 +55,8 @@ export async function openExt(blob: Blob): Promise<ExtFileSystem> {
   const originOf = (node: Node) => `${blob.origin} › ${pathOf(node)}`;
 
   async function entriesOf(node: Node): Promise<DirectoryEntry[]> {
-    checkAncestors(node, blob.origin);
+    const { number } = node.inode;
+    checkAncestors(node, blob.origin, ({ inode }) => inode.number === number, `inode ${number}`);
     return recent.get(node.inode.number, async () =>
       readDirectory(node.inode, contentOf(node.inode, originOf(node)), superblock),
     );
@@ -97,27 +105,9 @@ export async function openExt(blob: Blob): Promise<ExtFileSystem> {
   return {
     ...base,
     type,
-    needsRecovery: (superblock.incompat & INCOMPAT.needs_recovery) !== 0,
+    needsRecovery: (stored.incompat & INCOMPAT.needs_recovery) !== 0,
+    replayedTransactions,
     blockSizeInBytes,
     sizeInBytes: superblock.blocks * blockSizeInBytes,
   };
-}
-
-/** A directory that is inside itself could be descended for ever. */
-function checkAncestors(node: Node, origin: string): void {
-  let depth = 0;
-  for (let above = node.parent; above !== undefined; above = above.parent, depth++) {
-    if (depth > maximumDepth) throw new LimitError(`${origin}: more than ${maximumDepth} directories deep`);
-    if (above.inode.number === node.inode.number) {
-      throw new FormatError(
-        `${origin} › ${pathOf(node)}: a directory inside itself (inode ${node.inode.number})`,
-      );
-    }
-  }
-}
-
-function pathOf(node: Node): string {
-  const names: string[] = [];
-  for (let at: Node | undefined = node; at !== undefined; at = at.parent) names.unshift(at.name);
-  return names.length === 1 ? '/' : names.join('/');
 }

@@ -1,15 +1,15 @@
 import { readContainer, openVirtualDisk } from '../image/container.ts';
 import { qcow2Extent } from '../image/qcow2.ts';
 import { type Partition, readPartitionTable } from '../disk/partitions.ts';
-import { openFileSystem, recogniseFileSystem } from '../fs/detect.ts';
-import type { FileSystem } from '../fs/filesystem.ts';
+import { openFileSystem } from '../fs/detect.ts';
 import type { UserImageExpectation } from '../deployment.ts';
-import { FormatError, MissingError } from '../errors.ts';
+import { MissingError } from '../errors.ts';
 import { fact } from '../facts.ts';
 import type { ImageRecord } from '../source/source.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import { imageBytes, imageNamed } from './images.ts';
 import { allNodes, bootPlans, nodesOfArchitecture } from './nodes.ts';
+import { type Root, findRoot } from './root.ts';
 
 /** A whole-disk image that ends up on nodes. */
 export interface UserImage extends Subject {
@@ -100,35 +100,11 @@ export const espFileSystem = fact('file system of the ESP', async (image: UserIm
   return openFileSystem((await use(esp, image)).blob);
 });
 
-/** The root file system, found by what it holds rather than by name or number. */
-export interface Root {
-  readonly partition: Partition;
-  readonly fs: FileSystem;
-}
-
-const linuxFileSystems = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'LVM2_member']);
+export type { Root };
 
 export const root = fact('root of a user image', async (image: UserImage, use): Promise<Root> => {
   const { partitions } = await use(partitionTable, image);
-  const seen: string[] = [];
-  let refusal: unknown;
-  for (const partition of partitions.toReversed()) {
-    const type = await recogniseFileSystem(partition.blob);
-    seen.push(`${partition.number}: ${type ?? 'no known file system'}`);
-    if (type === undefined) continue;
-    if (!linuxFileSystems.has(type)) continue;
-    try {
-      const fs = await openFileSystem(partition.blob);
-      if ((await fs.lookup('/etc')) !== undefined && (await fs.lookup('/usr')) !== undefined)
-        return { partition, fs };
-    } catch (error) {
-      refusal ??= error;
-    }
-  }
-  if (refusal !== undefined) throw refusal;
-  throw new FormatError(
-    `${image.label}: no partition holds a root file system (${seen.join(', ') || 'no partitions'})`,
-  );
+  return findRoot(partitions, image.label);
 });
 
 /** Whether every node of the image's architecture boots by BIOS, so that nothing of UEFI is asked of it. */

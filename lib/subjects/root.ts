@@ -1,0 +1,71 @@
+import type { Blob } from '../blob/blob.ts';
+import { readLvm } from '../disk/lvm.ts';
+import type { Partition } from '../disk/partitions.ts';
+import { FormatError } from '../errors.ts';
+import { openFileSystem, recogniseFileSystem } from '../fs/detect.ts';
+import type { FileSystem } from '../fs/filesystem.ts';
+
+/** The root file system, found by what it holds rather than by name or number. */
+export interface Root {
+  /** Where it is or, when it is on a logical volume, the last that belongs to LVM. */
+  readonly partition: Partition;
+  readonly fs: FileSystem;
+}
+
+const linuxFileSystems = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs']);
+const physicalVolume = 'LVM2_member';
+
+/**
+ * The first file system with /etc and /usr, from the last partition on; partitions that belong to LVM are looked
+ * through as the logical volumes that they hold together.
+ * @throws what kept the first candidate from being read, or FormatError with what there is
+ */
+export async function findRoot(partitions: readonly Partition[], label: string): Promise<Root> {
+  const seen: string[] = [];
+  let refusal: unknown;
+  let isLvmSeen = false;
+  for (const partition of partitions.toReversed()) {
+    const type = await recogniseFileSystem(partition.blob);
+    seen.push(`${partition.number}: ${type ?? 'no known file system'}`);
+    try {
+      if (type !== physicalVolume) {
+        const fs = await rootIn(partition.blob, type);
+        if (fs !== undefined) return { partition, fs };
+      } else if (!isLvmSeen) {
+        isLvmSeen = true;
+        for (const { name, blob } of await logicalVolumes(partitions)) {
+          try {
+            const held = await recogniseFileSystem(blob);
+            seen.push(`${name}: ${held ?? 'no known file system'}`);
+            const fs = await rootIn(blob, held);
+            if (fs !== undefined) return { partition, fs };
+          } catch (error) {
+            refusal ??= error;
+          }
+        }
+      }
+    } catch (error) {
+      refusal ??= error;
+    }
+  }
+  if (refusal !== undefined) throw refusal;
+  throw new FormatError(
+    `${label}: no partition holds a root file system (${seen.join(', ') || 'no partitions'})`,
+  );
+}
+
+async function rootIn(blob: Blob, type: string | undefined): Promise<FileSystem | undefined> {
+  if (type === undefined || !linuxFileSystems.has(type)) return undefined;
+  const fs = await openFileSystem(blob);
+  const isRoot = (await fs.lookup('/etc')) !== undefined && (await fs.lookup('/usr')) !== undefined;
+  return isRoot ? fs : undefined;
+}
+
+async function logicalVolumes(partitions: readonly Partition[]) {
+  const members: Blob[] = [];
+  for (const { blob } of partitions)
+    if ((await recogniseFileSystem(blob)) === physicalVolume) members.push(blob);
+  return (await readLvm(members)).flatMap((group) =>
+    group.logicalVolumes.map(({ name, blob }) => ({ name: `${group.name}/${name}`, blob })),
+  );
+}
