@@ -78,7 +78,7 @@ const layouts: { name: string; pv: string[]; vg: string[] }[] = [
     pv: ['--labelsector', '3', '--metadatasize', '64k'],
     vg: ['-s', '128k'],
   },
-  { name: 'one copy of the metadata in all', pv: [], vg: ['-s', '1m', '--vgmetadatacopies', '1'] },
+  // Not --vgmetadatacopies: GRUB, which is compared with, finds no group on a volume without a copy of its own.
 ];
 
 test.for(layouts)('$name', async ({ pv, vg }) => {
