@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url';
 import { type Reporter, type TestCase, type TestModule, createVitest } from 'vitest/node';
-import { readDeployment } from './deployment.ts';
 import { UsageError, describeError } from './errors.ts';
 import type { Options } from './options.ts';
 import { progressTo } from './report/progress.ts';
@@ -21,8 +20,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  */
 export async function assay(options: Options): Promise<number> {
   const startedAt = new Date();
-  const name =
-    options.deployment === undefined ? 'simulated' : (await readDeployment(options.deployment)).name;
+  const name = options.deployment === undefined ? 'simulated' : await nameOf(options.deployment);
   const results = await judge(options);
   const report: Report = {
     tool: { name: manifest.name, version: manifest.version },
@@ -44,6 +42,12 @@ export async function assay(options: Options): Promise<number> {
   return report.summary.exitCode;
 }
 
+/** Reads a deployment.yaml before anything is started, so that a mistake in it is told at once. */
+async function nameOf(deployment: string): Promise<string> {
+  const { readDeployment } = await import('./deployment.ts');
+  return (await readDeployment(deployment)).name;
+}
+
 async function judge(options: Options): Promise<readonly Result[]> {
   const collected = new Collector();
   const vitest = await createVitest({
@@ -55,6 +59,7 @@ async function judge(options: Options): Promise<readonly Result[]> {
     isolate: false,
     maxWorkers: 1,
     maxConcurrency: 32,
+    fsModuleCache: true,
     testTimeout: 15 * 60_000,
     reporters: [collected],
     provide: {
