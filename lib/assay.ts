@@ -59,7 +59,6 @@ async function judge(options: Options): Promise<readonly Result[]> {
     isolate: false,
     maxWorkers: 1,
     maxConcurrency: 32,
-    fsModuleCache: true,
     testTimeout: 15 * 60_000,
     reporters: [collected],
     provide: {
