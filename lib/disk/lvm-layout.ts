@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { Blob } from '../blob/blob.ts';
 import { FormatError, LimitError } from '../errors.ts';
-import { uint64LittleEndian } from '../image/integers.ts';
+import { uint64LittleEndian } from '../blob/integers.ts';
 
 // What is on a physical volume of LVM2 before its text. Names and offsets: LVM2, lib/label/label.h (label_header),
 // lib/format_text/layout.h (pv_header, mda_header, raw_locn) https://sourceware.org/git/?p=lvm2.git

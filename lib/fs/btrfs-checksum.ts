@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { crc32c, littleEndian32 } from './ext-checksum.ts';
+import { crc32c, littleEndian32 } from './crc32c.ts';
 
 /** One of the ways in which btrfs sums up its metadata. */
 export interface Checksum {

@@ -1,5 +1,5 @@
 import { FormatError, UnsupportedError } from '../errors.ts';
-import { bitsOf, uint64LittleEndian } from '../image/integers.ts';
+import { bitsOf, uint64LittleEndian } from '../blob/integers.ts';
 import type { Superblock } from './btrfs-layout.ts';
 
 // Where logical addresses are on the disk.

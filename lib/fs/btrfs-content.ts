@@ -1,7 +1,7 @@
 import { type Blob, checkRange } from '../blob/blob.ts';
 import { FormatError, LimitError, UnsupportedError } from '../errors.ts';
-import { uint64LittleEndian } from '../image/integers.ts';
-import { Recent } from '../image/recent.ts';
+import { uint64LittleEndian } from '../blob/integers.ts';
+import { Recent } from '../blob/recent.ts';
 import type { Locate } from './btrfs-chunks.ts';
 import { type Compression, compressions, unpackExtent } from './btrfs-compression.ts';
 import { type Inode, KEY } from './btrfs-inodes.ts';

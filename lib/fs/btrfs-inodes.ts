@@ -1,5 +1,5 @@
 import { FormatError, LimitError } from '../errors.ts';
-import { uint64LittleEndian } from '../image/integers.ts';
+import { uint64LittleEndian } from '../blob/integers.ts';
 import { nameHash } from './btrfs-checksum.ts';
 import type { Subvolume } from './btrfs-subvolumes.ts';
 import type { TreeReader } from './btrfs-tree.ts';

@@ -1,6 +1,6 @@
 import type { Blob } from '../blob/blob.ts';
 import { FormatError, UnsupportedError, describeError } from '../errors.ts';
-import { bitsOf, uint64LittleEndian } from '../image/integers.ts';
+import { bitsOf, uint64LittleEndian } from '../blob/integers.ts';
 import { type Checksum, checksums } from './btrfs-checksum.ts';
 
 // The superblock of btrfs. Names and offsets: Linux, include/uapi/linux/btrfs_tree.h and btrfs.h

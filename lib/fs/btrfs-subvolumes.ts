@@ -1,5 +1,5 @@
 import { FormatError } from '../errors.ts';
-import { uint64LittleEndian } from '../image/integers.ts';
+import { uint64LittleEndian } from '../blob/integers.ts';
 import { nameHash } from './btrfs-checksum.ts';
 import { type DirectoryEntry, KEY, parseEntries } from './btrfs-inodes.ts';
 import { BTRFS_MAX_LEVEL, type Superblock, type TreeRoot } from './btrfs-layout.ts';

@@ -1,7 +1,7 @@
 import type { Blob } from '../blob/blob.ts';
 import { FormatError, LimitError } from '../errors.ts';
-import { uint64LittleEndian } from '../image/integers.ts';
-import { Recent } from '../image/recent.ts';
+import { uint64LittleEndian } from '../blob/integers.ts';
+import { Recent } from '../blob/recent.ts';
 import type { Locate } from './btrfs-chunks.ts';
 import type { Superblock, TreeRoot } from './btrfs-layout.ts';
 

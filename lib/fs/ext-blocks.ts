@@ -1,8 +1,8 @@
 import { type Blob, checkRange } from '../blob/blob.ts';
 import { memoryBlob } from '../blob/memory.ts';
 import { FormatError, UnsupportedError } from '../errors.ts';
-import { Recent } from '../image/recent.ts';
-import { crc32c } from './ext-checksum.ts';
+import { Recent } from '../blob/recent.ts';
+import { crc32c } from './crc32c.ts';
 import { FLAG, type Inode } from './ext-inodes.ts';
 import type { Superblock } from './ext-layout.ts';
 import { type Stretch, stretchBlob } from './extents.ts';

@@ -1,6 +1,6 @@
 import { type Blob } from '../blob/blob.ts';
 import { FormatError, LimitError } from '../errors.ts';
-import { crc32c } from './ext-checksum.ts';
+import { crc32c } from './crc32c.ts';
 import { FLAG, type Inode } from './ext-inodes.ts';
 import { INCOMPAT, type Superblock } from './ext-layout.ts';
 

@@ -1,7 +1,7 @@
 import type { Blob } from '../blob/blob.ts';
 import { FormatError } from '../errors.ts';
-import { Recent } from '../image/recent.ts';
-import { crc32c, littleEndian32 } from './ext-checksum.ts';
+import { Recent } from '../blob/recent.ts';
+import { crc32c, littleEndian32 } from './crc32c.ts';
 import { COMPAT, INCOMPAT, RO_COMPAT, type Superblock } from './ext-layout.ts';
 
 // Group descriptors and inodes. https://docs.kernel.org/filesystems/ext4/group_descr.html and inodes.html

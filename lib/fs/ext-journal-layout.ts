@@ -1,5 +1,5 @@
 import { FormatError, UnsupportedError } from '../errors.ts';
-import { crc32c } from './ext-checksum.ts';
+import { crc32c } from './crc32c.ts';
 
 // The journal of ext3 and ext4, all numbers big-endian. Names and offsets: Linux, include/linux/jbd2.h
 // https://docs.kernel.org/filesystems/ext4/journal.html

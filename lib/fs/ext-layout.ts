@@ -1,6 +1,6 @@
 import type { Blob } from '../blob/blob.ts';
 import { FormatError, UnsupportedError } from '../errors.ts';
-import { crc32c } from './ext-checksum.ts';
+import { crc32c } from './crc32c.ts';
 
 // The superblock of ext2, ext3 and ext4. Names and offsets: Linux, Documentation/filesystems/ext4
 // https://docs.kernel.org/filesystems/ext4/globals.html

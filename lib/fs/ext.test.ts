@@ -7,7 +7,7 @@ import { readText } from '../blob/blob.ts';
 import { memoryBlob } from '../blob/memory.ts';
 import { readPartitionTable } from '../disk/partitions.ts';
 import { UnsupportedError } from '../errors.ts';
-import { crc32c } from './ext-checksum.ts';
+import { crc32c } from './crc32c.ts';
 import { openExt } from './ext.ts';
 
 const names = ['ext2', 'ext3', 'ext4', 'ext4-inline', 'ext4-bigalloc'];

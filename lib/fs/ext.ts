@@ -1,7 +1,7 @@
 import { type Blob, readText } from '../blob/blob.ts';
 import { FormatError, UnsupportedError } from '../errors.ts';
 import { checkAncestors, pathOf } from './ancestry.ts';
-import { Recent } from '../image/recent.ts';
+import { Recent } from '../blob/recent.ts';
 import { contentReader } from './ext-blocks.ts';
 import { type DirectoryEntry, readDirectory } from './ext-directory.ts';
 import { FLAG, type Inode, inodeReader } from './ext-inodes.ts';

@@ -2,7 +2,7 @@ import { type Blob, readWhole } from '../blob/blob.ts';
 import { sliceBlob } from '../blob/slice.ts';
 import { FormatError, LimitError } from '../errors.ts';
 import { checkAncestors, pathOf } from './ancestry.ts';
-import { Recent } from '../image/recent.ts';
+import { Recent } from '../blob/recent.ts';
 import { stretchBlob } from './extents.ts';
 import { type FatDirectory, type FatEntry, foldFatName, parseFatDirectory } from './fat-directory.ts';
 import { type FatLayout, readFatLayout } from './fat-layout.ts';

@@ -1,5 +1,5 @@
 import { FormatError } from '../errors.ts';
-import { crc32c } from './ext-checksum.ts';
+import { crc32c } from './crc32c.ts';
 
 // Self-describing metadata of version 5: each block has a CRC32C and says what it is, where and whose.
 // https://docs.kernel.org/filesystems/xfs/xfs-self-describing-metadata.html

@@ -1,5 +1,5 @@
 import { FormatError, LimitError } from '../errors.ts';
-import { uint64BigEndian } from '../image/integers.ts';
+import { uint64BigEndian } from '../blob/integers.ts';
 import { checkDescription, directoryBlock } from './xfs-checksum.ts';
 import type { Fork } from './xfs-extents.ts';
 import type { Inode } from './xfs-inodes.ts';

@@ -1,7 +1,7 @@
 import type { Blob } from '../blob/blob.ts';
 import { FormatError, UnsupportedError } from '../errors.ts';
-import { uint64BigEndian } from '../image/integers.ts';
-import { Recent } from '../image/recent.ts';
+import { uint64BigEndian } from '../blob/integers.ts';
+import { Recent } from '../blob/recent.ts';
 import { stretchBlob } from './extents.ts';
 import { checkDescription, longBlock } from './xfs-checksum.ts';
 import type { Inode } from './xfs-inodes.ts';

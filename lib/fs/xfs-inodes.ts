@@ -1,7 +1,7 @@
 import type { Blob } from '../blob/blob.ts';
 import { FormatError } from '../errors.ts';
-import { Recent } from '../image/recent.ts';
-import { uint64BigEndian } from '../image/integers.ts';
+import { Recent } from '../blob/recent.ts';
+import { uint64BigEndian } from '../blob/integers.ts';
 import { checkSum, checkUuid } from './xfs-checksum.ts';
 import { positionOf, type Superblock } from './xfs-layout.ts';
 

@@ -1,6 +1,6 @@
 import type { Blob } from '../blob/blob.ts';
 import { FormatError, UnsupportedError } from '../errors.ts';
-import { uint64BigEndian } from '../image/integers.ts';
+import { uint64BigEndian } from '../blob/integers.ts';
 import { checkSum } from './xfs-checksum.ts';
 
 // The superblock of XFS, versions 4 and 5, and its addresses. Names: XFS Algorithms & Data Structures

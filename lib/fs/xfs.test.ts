@@ -9,7 +9,7 @@ import { readText } from '../blob/blob.ts';
 import { memoryBlob } from '../blob/memory.ts';
 import { FormatError, UnsupportedError } from '../errors.ts';
 import { openFileSystem, recogniseFileSystem } from './detect.ts';
-import { crc32c } from './ext-checksum.ts';
+import { crc32c } from './crc32c.ts';
 import { openXfs } from './xfs.ts';
 
 /** What was put into the images of `xfs-make.sh`, and what blkid, xfs_db and xfs_logprint say of them. */

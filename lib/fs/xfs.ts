@@ -1,7 +1,7 @@
 import type { Blob } from '../blob/blob.ts';
 import { FormatError } from '../errors.ts';
 import { checkAncestors, pathOf } from './ancestry.ts';
-import { Recent } from '../image/recent.ts';
+import { Recent } from '../blob/recent.ts';
 import type { FileSystem } from './filesystem.ts';
 import { fileSystemOf } from './walk.ts';
 import { type DirectoryEntry, foldName, readDirectory } from './xfs-directory.ts';

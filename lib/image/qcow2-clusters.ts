@@ -3,7 +3,7 @@ import { inflateRaw, zstdDecompress } from 'node:zlib';
 import type { Blob } from '../blob/blob.ts';
 import { FormatError, describeError } from '../errors.ts';
 import type { Qcow2Header } from './qcow2-layout.ts';
-import { Recent } from './recent.ts';
+import { Recent } from '../blob/recent.ts';
 import { zstdFrameLength } from './zstd-frame.ts';
 
 // Where the clusters are: L1 table → L2 tables → clusters.

@@ -1,6 +1,6 @@
 import type { Blob } from '../blob/blob.ts';
 import { FormatError } from '../errors.ts';
-import { bitsOf, uint64BigEndian } from './integers.ts';
+import { bitsOf, uint64BigEndian } from '../blob/integers.ts';
 
 // The qcow2 header. Names and offsets: QEMU, docs/interop/qcow2.rst
 // https://www.qemu.org/docs/master/interop/qcow2.html

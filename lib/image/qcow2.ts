@@ -2,7 +2,7 @@ import { type Blob, checkRange } from '../blob/blob.ts';
 import { FormatError, UnsupportedError } from '../errors.ts';
 import { type Run, clusterMap, decompressCluster } from './qcow2-clusters.ts';
 import type { Qcow2Header } from './qcow2-layout.ts';
-import { Recent } from './recent.ts';
+import { Recent } from '../blob/recent.ts';
 
 /** How much decompressed data is kept. */
 const clustersKeptInBytes = 8 * 1024 * 1024;
