@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { architectureMeant, architectureNamed, architectures } from './arch.ts';
+import { didYouMean } from './suggest.ts';
+
+/**
+ * deployment.yaml: where to look, and only what is expected beyond what the deployment itself says.
+ * A location is a path (relative to the file), `ssh://[user@]host[:port]/path` or `tftp://host[:port]/`.
+ */
+const location = z.string().min(1);
+
+const architecture = z.string().superRefine((name, context) => {
+  if (architectureNamed(name) !== undefined) return;
+  const meant = architectureMeant(name)?.name;
+  const names = architectures.map((known) => known.name);
+  const hint = meant === undefined ? didYouMean(name, names) : `; did you mean "${meant}"?`;
+  context.addIssue({
+    code: 'custom',
+    message: `${JSON.stringify(name)} is no architecture that is known here${hint}`,
+  });
+});
+
+const cloud = z
+  .strictObject({
+    auth_url: z.url({ protocol: /^https?$/ }),
+    username: z.string().min(1),
+    user_domain: z.string().default('Default'),
+    /** The environment variable that holds the password; the file itself never does. */
+    password_env: z.string().regex(/^[A-Za-z_]\w*$/, 'the name of an environment variable'),
+    project: z.string().optional(),
+    project_domain: z.string().default('Default'),
+    system_scope: z.literal('all').optional(),
+    region: z.string().optional(),
+    interface: z.enum(['public', 'internal', 'admin']).default('public'),
+    cacert: z.string().optional(),
+  })
+  .refine((given) => (given.project === undefined) !== (given.system_scope === undefined), {
+    message: 'either project or system_scope is needed, and not both',
+  });
+
+export const deploymentShape = z
+  .strictObject({
+    name: z.string().min(1),
+    /** Ironic's release, such as 2025.1; found from the API's version when absent. */
+    release: z.string().optional(),
+    /** Architectures that must be ready, also where no node of them is enrolled yet. */
+    architectures: z.array(architecture).default([]),
+    cloud: cloud.optional(),
+    /** For every host; what ~/.ssh/config says of one goes before. */
+    ssh: z
+      .strictObject({
+        user: z.string().optional(),
+        identity: z.string().optional(),
+        known_hosts: z.string().optional(),
+        /** In place of ~/.ssh/config. */
+        config: z.string().optional(),
+      })
+      .default({}),
+    /** Hosts by the name that `ssh://NAME/…` gives them, where more is to be said than ~/.ssh/config does. */
+    hosts: z
+      .record(
+        z.string(),
+        z.strictObject({
+          /** Its name or address, when it is not the key. */
+          address: z.string().min(1).optional(),
+          port: z.int().min(1).max(65_535).optional(),
+          user: z.string().optional(),
+          /** Reads with `sudo -n` what the user may not. */
+          sudo: z.boolean().default(false),
+          /** The words of the command that runs a command in the container meant: `docker exec ironic_conductor`. */
+          container: z.string().min(1).optional(),
+        }),
+      )
+      .default({}),
+    /** Recorded answers of the APIs, in place of a cloud. */
+    nodes: location.optional(),
+    ports: location.optional(),
+    images: location.optional(),
+    conductors: z
+      .array(
+        z.strictObject({
+          name: z.string().min(1),
+          /**
+           * ironic.conf and what follows it, in the order in which oslo.config reads them; a name that ends in `/`
+           * is a directory, whose *.conf are read in the order of their names.
+           */
+          config: z.array(location).min(1),
+          /** The service's `OS_<GROUP>__<OPTION>` environment, which overrides the files. */
+          environment: z.record(z.string(), z.string()).default({}),
+          /** The TFTP server that nodes are sent to, or a copy of its root. */
+          tftp: location.optional(),
+          /** The HTTP server that nodes are sent to, or a copy of its root; `[deploy]http_url` unless said otherwise. */
+          http: location.optional(),
+        }),
+      )
+      .min(1),
+    user_images: z
+      .array(
+        z.strictObject({
+          /** Glance name or id. */
+          image: z.string().min(1),
+          architecture,
+          /** os-release ID, such as ubuntu or rocky. */
+          os: z.string().optional(),
+          /** The datasource that must serve the node, such as Ec2 or ConfigDrive. */
+          datasource: z.string().optional(),
+        }),
+      )
+      .default([]),
+  })
+  .superRefine((given, context) => {
+    const say = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    for (const name of ['nodes', 'images'] as const) {
+      if (given.cloud === undefined && given[name] === undefined) {
+        say(name, `missing: without a cloud, recorded ${name} are needed`);
+      }
+      if (given.cloud !== undefined && given[name] !== undefined) {
+        say(name, `both a cloud and recorded ${name} are given; keep one`);
+      }
+    }
+    const names = given.conductors.map(({ name }) => name);
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice !== undefined) say('conductors', `two conductors are called ${JSON.stringify(twice)}`);
+  });
