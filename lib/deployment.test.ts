@@ -11,6 +11,7 @@ const conductors = 'conductors:\n  - { name: c1, config: [ironic.conf] }\n';
 test('the least that is needed, with what follows from it', () => {
   expect(parseDeployment(least, '/srv/x/deployment.yaml')).toEqual({
     name: 'lab',
+    hosts: {},
     nodes: 'nodes.json',
     images: 'images.json',
     architectures: [],

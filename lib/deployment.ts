@@ -94,6 +94,7 @@ function keysAt(path: readonly PropertyKey[]): string[] {
   for (const part of path) {
     shape = unwrap(shape);
     if (shape instanceof z.ZodArray) shape = shape.element;
+    else if (shape instanceof z.ZodRecord) shape = shape.valueType;
     else if (shape instanceof z.ZodObject) shape = (shape.shape as Record<PropertyKey, unknown>)[part];
   }
   shape = unwrap(shape);
