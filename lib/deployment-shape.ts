@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { architectureMeant, architectureNamed, architectures } from './arch.ts';
+import { parseSize } from './size.ts';
 import { didYouMean } from './suggest.ts';
 
 /**
@@ -70,6 +71,19 @@ export const deploymentShape = z
           container: z.string().min(1).optional(),
         }),
       )
+      .default({}),
+    /** Boot files and images on web servers. */
+    web: z
+      .strictObject({
+        /** The authorities of their certificates, in PEM, in place of the system's. */
+        cacert: z.string().optional(),
+        /** How much may be downloaded whole, in all, from servers that know no Range: `2 GiB`. */
+        download: z
+          .union([z.int().nonnegative(), z.string()])
+          .transform((given) => (typeof given === 'number' ? given : (parseSize(given) ?? Number.NaN)))
+          .refine(Number.isSafeInteger, { message: 'not a size such as 2 GiB' })
+          .optional(),
+      })
       .default({}),
     /** Recorded answers of the APIs, in place of a cloud. */
     nodes: location.optional(),

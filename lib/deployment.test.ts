@@ -12,6 +12,7 @@ test('the least that is needed, with what follows from it', () => {
   expect(parseDeployment(least, '/srv/x/deployment.yaml')).toEqual({
     name: 'lab',
     hosts: {},
+    web: {},
     nodes: 'nodes.json',
     images: 'images.json',
     architectures: [],
@@ -27,6 +28,8 @@ test.for([
   ['', 'd.yaml:1:1: name: missing'],
   ['name: [', 'd.yaml:1:8: '],
   ['name: a\nname: b\n', 'd.yaml:2:1: Map keys must be unique'],
+  [`${least}web: { download: much }\n`, 'd.yaml:6:18: web.download: not a size such as 2 GiB'],
+  [`${least}hosts: { a: { usr: x } }\n`, 'd.yaml:6:15: unknown key "usr"; did you mean "user"?'],
   [`${least}imagess: x\n`, 'd.yaml:6:1: unknown key "imagess"; did you mean "images"?'],
   [least.replace('config', 'confg'), 'd.yaml:5:17: unknown key "confg"; did you mean "config"?'],
   [`${least}architectures: [aarch64, arm64]\n`, 'd.yaml:6:26: architectures.1: "arm64" is no architecture'],

@@ -2,6 +2,7 @@ import type { Blob } from './blob/blob.ts';
 import type { Deployment } from './deployment.ts';
 import { UsageError } from './errors.ts';
 import type { Files, ImageStore, Inventory } from './source/source.ts';
+import { type WebServers, webServers } from './source/web-servers.ts';
 import { parseLocation } from './source/location.ts';
 
 /** One conductor as it can be reached. */
@@ -12,6 +13,8 @@ export interface ConductorSource {
   config(): Promise<readonly Blob[]>;
   /** What its TFTP server serves; absent when deployment.yaml names none. */
   readonly tftp: Files | undefined;
+  /** What its HTTP server serves; absent when deployment.yaml names none: then it is as the configuration says. */
+  readonly http: Files | undefined;
 }
 
 /** Everything outside, opened as deployment.yaml says, lazily: nothing is touched until a fact asks. */
@@ -20,6 +23,8 @@ export interface World extends AsyncDisposable {
   readonly inventory: Inventory;
   readonly images: ImageStore;
   readonly conductors: readonly ConductorSource[];
+  /** The file behind a URL that a node record or a configuration names. */
+  openUrl(url: string): Promise<Blob>;
   /** The newest API version that Ironic knows; undefined where it is not asked (recorded answers). */
   newestMicroversion(): Promise<string | undefined>;
 }
@@ -30,22 +35,31 @@ export interface World extends AsyncDisposable {
  */
 export async function openWorld(deployment: Deployment): Promise<World> {
   const held = new AsyncDisposableStack();
+  const { download, cacert } = deployment.web;
+  const web = webServers({ caFile: optionalPath(cacert, deployment), downloadInBytes: download }, held);
   const conductors = await Promise.all(
-    deployment.conductors.map(async ({ name, config, environment, tftp }): Promise<ConductorSource> => {
+    deployment.conductors.map(async ({ name, config, environment, tftp, http }): Promise<ConductorSource> => {
       const opens = await Promise.all(config.map(async (text) => openerOf(text, deployment, held)));
       return {
         name,
         environment,
         config: async () => Promise.all(opens.map(async (open) => open())),
         tftp: tftp === undefined ? undefined : await tftpRoot(tftp, deployment, held),
+        http: http === undefined ? undefined : await httpRoot(http, deployment, web, held),
       };
     }),
   );
   const dispose = { [Symbol.asyncDispose]: () => held.disposeAsync() };
   if (deployment.cloud !== undefined) {
     const { cloudSources } = await import('./source/cloud.ts');
-    const cacert = optionalPath(deployment.cloud.cacert, deployment);
-    return { deployment, conductors, ...cloudSources(deployment.cloud, cacert, held), ...dispose };
+    const authority = optionalPath(deployment.cloud.cacert, deployment);
+    return {
+      deployment,
+      conductors,
+      ...cloudSources(deployment.cloud, authority, held, web.downloads),
+      openUrl: async (url) => web.open(url),
+      ...dispose,
+    };
   }
   const { recordedInventory, recordedStore } = await import('./source/recorded.ts');
   const at = (text: string | undefined) => (text === undefined ? undefined : localPath(text, deployment));
@@ -55,6 +69,7 @@ export async function openWorld(deployment: Deployment): Promise<World> {
     inventory: recordedInventory({ nodes: at(deployment.nodes) ?? '', ports: at(deployment.ports) }),
     images: recordedStore(at(deployment.images) ?? '', held),
     newestMicroversion: async () => undefined,
+    openUrl: async (url) => web.open(url),
     ...dispose,
   };
 }
@@ -102,6 +117,15 @@ async function tftpRoot(text: string, deployment: Deployment, held: AsyncDisposa
     case 'ssh':
       throw new UsageError(`${text}: a TFTP server (tftp://host/) or a folder is expected`);
   }
+}
+
+async function httpRoot(text: string, deployment: Deployment, web: WebServers, held: AsyncDisposableStack) {
+  if (/^https?:\/\//i.test(text)) return web.root(text);
+  const at = parseLocation(text, deployment.folder);
+  if (at.kind !== 'path')
+    throw new UsageError(`${text}: an HTTP server (http://host/) or a folder is expected`);
+  const { folderFiles } = await import('./source/folder.ts');
+  return held.use(folderFiles(at.path));
 }
 
 function localPath(text: string, deployment: Deployment): string {

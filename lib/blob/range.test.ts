@@ -79,7 +79,7 @@ test('a store that ignores Range may send what is small whole', async () => {
 test('a store that ignores Range for what is large is said to', async () => {
   const { blob, asked } = answering(mebibyte + 1, { status: 200 });
   await expect(blob.read(7, 3)).rejects.toThrow(AccessError);
-  await expect(blob.read(7, 3)).rejects.toThrow('the store ignores Range: 200 with the whole 1048577 bytes');
+  await expect(blob.read(7, 3)).rejects.toThrow('the server ignores Range: 200 with the whole 1048577 bytes');
   expect(asked[0]).toEqual([7, 9, 3]);
   const whole = answering(mebibyte + 1, { status: 200, body: Buffer.alloc(mebibyte + 1) });
   expect((await whole.blob.read(0, mebibyte + 1)).length).toBe(mebibyte + 1);

@@ -14,11 +14,17 @@ export interface RangeAnswer {
 export interface RangeSource {
   readonly origin: string;
   readonly sizeInBytes: number;
+  /** The version of what told the size, where it was told with one. */
+  readonly version?: string;
   /**
    * Asks for the bytes from `first` to `last`, both included. It throws for every status that refuses; of an
    * answer 200 it takes the body only when that is at most `limitInBytes`, and else leaves the body empty.
    */
   fetch(first: number, last: number, limitInBytes: number): Promise<RangeAnswer>;
+  /** The whole, fetched once, where that is allowed for a server that ignores Range. */
+  download?: (() => Promise<Blob>) | undefined;
+  /** What to do where it is not. */
+  readonly hint?: string;
 }
 
 /** A store that ignores Range may send a small thing whole; a large one would be a download in disguise. */
@@ -31,13 +37,22 @@ const wholeBodyLimitInBytes = 1024 * 1024;
  */
 export function rangeBlob(source: RangeSource): Blob {
   const { origin, sizeInBytes } = source;
-  let version: string | undefined;
+  let { version } = source;
+  let whole: Promise<Blob> | undefined;
+
+  async function downloaded(download: () => Promise<Blob>): Promise<Blob> {
+    const got = await download();
+    if (got.sizeInBytes === sizeInBytes) return got;
+    throw new FormatError(`${origin}: ${sizeInBytes} bytes were told, but ${got.sizeInBytes} came`);
+  }
+
   const blob: Blob = {
     origin,
     sizeInBytes,
     async read(offset, length) {
       checkRange(blob, offset, length);
       if (length === 0) return Buffer.alloc(0);
+      if (whole !== undefined) return (await whole).read(offset, length);
       const last = offset + length - 1;
       const wanted = `bytes ${offset}-${last}`;
       const wholeIsFine = length === sizeInBytes || sizeInBytes <= wholeBodyLimitInBytes;
@@ -50,8 +65,13 @@ export function rangeBlob(source: RangeSource): Blob {
       }
       if (answer.status === 200) {
         if (!wholeIsFine) {
+          if (source.download !== undefined) {
+            whole ??= downloaded(source.download);
+            return (await whole).read(offset, length);
+          }
+          const hint = source.hint === undefined ? '' : `; ${source.hint}`;
           throw new AccessError(
-            `${origin}: the store ignores Range: 200 with the whole ${sizeInBytes} bytes for ${wanted}`,
+            `${origin}: the server ignores Range: 200 with the whole ${sizeInBytes} bytes for ${wanted}${hint}`,
           );
         }
         expectLength(answer.body, sizeInBytes, 'the whole');

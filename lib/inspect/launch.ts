@@ -18,7 +18,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const folder = process.env.INIT_CWD ?? process.cwd();
-  const reach: TargetOptions = { folder, ...deploymentOf(options, folder) };
+  const { downloadInBytes } = options;
+  const reach: TargetOptions = { folder, downloadInBytes, ...deploymentOf(options, folder) };
   const outcomes: Outcome[] = [];
   for (const target of options.targets) {
     const outcome = await outcomeOf(target, reach);

@@ -9,6 +9,7 @@ test('targets and options, in any order', () => {
     deployment: 'd.yaml',
     help: false,
   });
+  expect(parseInspectOptions(['x', '--download', '2 GiB']).downloadInBytes).toBe(2 ** 31);
   expect(parseInspectOptions(['-h'])).toMatchObject({ help: true, targets: [] });
   expect(parseInspectOptions(['--', '--json'])).toMatchObject({ targets: ['--json'], json: false });
 });
@@ -16,7 +17,11 @@ test('targets and options, in any order', () => {
 test.for<[string[], string]>([
   [[], 'nothing to inspect: a file, http(s)://, ssh:// or glance:NAME is expected'],
   [['--jsn', 'x'], 'unknown option "--jsn"; did you mean "--json"?'],
-  [['--zzzzzzzz', 'x'], 'unknown option "--zzzzzzzz"; the options are --json, --deployment, --help'],
+  [
+    ['--zzzzzzzz', 'x'],
+    'unknown option "--zzzzzzzz"; the options are --json, --deployment, --download, --help',
+  ],
+  [['x', '--download', 'much'], '--download "much": a size such as 2 GiB is expected'],
   [['x', '--deployment'], "Option '--deployment <value>' argument missing"],
   [['x', '--json=1'], "Option '--json' does not take an argument"],
 ])('%j is refused', ([argv, message]) => {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from '../errors.ts';
+import { parseSize } from '../size.ts';
 import { didYouMean } from '../suggest.ts';
 
 /** What the command line of `npm run inspect` says. */
@@ -7,12 +8,15 @@ export interface InspectOptions {
   readonly targets: readonly string[];
   readonly json: boolean;
   readonly deployment: string | undefined;
+  /** What may be downloaded whole from a server that knows no Range. */
+  readonly downloadInBytes: number | undefined;
   readonly help: boolean;
 }
 
 const definitions = {
   json: { type: 'boolean', default: false },
   deployment: { type: 'string' },
+  download: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
@@ -25,6 +29,8 @@ without root, without mounting, and reading no more than it needs.
                         ssh://[user@]host[:port]/path, or glance:NAME (or id)
   --deployment FILE     the deployment.yaml whose cloud holds glance:NAME, and
                         whose user and keys are used for ssh://
+  --download SIZE       how much may be downloaded whole (2 GiB) from a server
+                        that knows no ranges
   --json                for programs, in place of the tree
   --help                this text
 
@@ -39,7 +45,7 @@ export function parseInspectOptions(
   argv: readonly string[],
   environment: NodeJS.ProcessEnv = {},
 ): InspectOptions {
-  for (const name of ['json', 'deployment']) {
+  for (const name of ['json', 'deployment', 'download']) {
     // `npm run inspect --json` (without `--`) never reaches the program: npm keeps the option for itself.
     if (environment[`npm_config_${name}`] !== undefined) {
       throw new UsageError(`--${name} was taken by npm; put "--" before it: npm run inspect -- --${name} …`);
@@ -55,8 +61,12 @@ export function parseInspectOptions(
   if (targets.length === 0 && !values.help) {
     throw new UsageError('nothing to inspect: a file, http(s)://, ssh:// or glance:NAME is expected');
   }
-  const { json, deployment, help } = values;
-  return { targets, json, deployment, help };
+  const { json, deployment, download, help } = values;
+  const downloadInBytes = download === undefined ? undefined : parseSize(download);
+  if (download !== undefined && downloadInBytes === undefined) {
+    throw new UsageError(`--download ${JSON.stringify(download)}: a size such as 2 GiB is expected`);
+  }
+  return { targets, json, deployment, downloadInBytes, help };
 }
 
 function parse(argv: readonly string[]) {

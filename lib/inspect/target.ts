@@ -6,6 +6,8 @@ import { parseLocation } from '../source/location.ts';
 export interface TargetOptions {
   /** What relative paths start from. */
   readonly folder: string;
+  /** How much may be downloaded whole from servers that know no Range. */
+  readonly downloadInBytes?: number | undefined;
   /** The deployment.yaml, where one is named. */
   readonly deployment?: () => Promise<Deployment>;
 }
@@ -25,8 +27,11 @@ export async function openTarget(
     throw new UsageError('an empty target: a file, http(s)://, ssh:// or glance:NAME is expected');
   if (target.startsWith(glancePrefix)) return openImage(target.slice(glancePrefix.length), options, held);
   if (/^https?:\/\//i.test(target)) {
-    const { openWebFile } = await import('./web-file.ts');
-    return openWebFile(target, held);
+    const [{ httpClient }, { openUrl }] = await Promise.all([
+      import('../source/http.ts'),
+      import('../source/web.ts'),
+    ]);
+    return openUrl(held.use(httpClient()), target, await downloadsOf(options, held));
   }
   const at = parseLocation(target, options.folder);
   switch (at.kind) {
@@ -57,6 +62,12 @@ export async function openTarget(
     case 'tftp':
       throw new UsageError(`${target}: TFTP is not read here; a file, http(s)://, ssh:// or glance:NAME is`);
   }
+}
+
+async function downloadsOf({ downloadInBytes }: TargetOptions, held: AsyncDisposableStack) {
+  if (downloadInBytes === undefined) return {};
+  const { downloads } = await import('../source/downloads.ts');
+  return { downloads: held.use(downloads(downloadInBytes)) };
 }
 
 function pathOf(text: string, deployment: Deployment): string {

@@ -1,5 +1,6 @@
 import { UsageError } from '../errors.ts';
 import type { Deployment } from '../deployment.ts';
+import type { Downloads } from './downloads.ts';
 import { glanceStore } from './glance.ts';
 import { ironicInventory } from './ironic.ts';
 import { openCloud } from './keystone.ts';
@@ -17,6 +18,7 @@ export function cloudSources(
   given: NonNullable<Deployment['cloud']>,
   cacert: string | undefined,
   held: AsyncDisposableStack,
+  downloads?: Downloads,
 ): CloudSources {
   const { password_env: variable, cacert: _, ...rest } = given;
   const password = process.env[variable];
@@ -26,5 +28,9 @@ export function cloudSources(
   const entries = Object.entries({ ...rest, password, cacert }).filter(([, value]) => value !== undefined);
   const cloud = held.use(openCloud({ auth_url: given.auth_url, ...Object.fromEntries(entries) }));
   const inventory = ironicInventory(cloud);
-  return { inventory, images: glanceStore(cloud), newestMicroversion: () => inventory.newestMicroversion() };
+  return {
+    inventory,
+    images: glanceStore(cloud, downloads),
+    newestMicroversion: () => inventory.newestMicroversion(),
+  };
 }

@@ -144,7 +144,7 @@ test('a store that ignores Range is said to, without the download', async () => 
     more();
   });
   const reading = blob.read(1000, 1000);
-  await expect(reading).rejects.toThrow('the store ignores Range');
+  await expect(reading).rejects.toThrow('the server ignores Range');
   await expect(reading).rejects.toBeInstanceOf(AccessError);
   expect(sent).toBeLessThan(20 * content.length);
   const whole = await serving((_, response) => void response.end(content));

@@ -2,6 +2,7 @@ import type { Blob } from '../blob/blob.ts';
 import { memoryBlob } from '../blob/memory.ts';
 import { rangeBlob } from '../blob/range.ts';
 import { FormatError, MissingError } from '../errors.ts';
+import { type Downloads, type Sink, downloadHint } from './downloads.ts';
 import { refusal } from './http.ts';
 import type { Cloud } from './keystone.ts';
 import { markerOf } from './pages.ts';
@@ -18,7 +19,7 @@ const maximumImages = 100_000;
  * Glance's image API, version 2. Images are read through ranges, never downloaded.
  * Source: https://docs.openstack.org/api-ref/image/v2/
  */
-export function glanceStore(cloud: Cloud): ImageStore {
+export function glanceStore(cloud: Cloud, downloads?: Downloads): ImageStore {
   async function list(filter: string): Promise<ImageRecord[]> {
     const base = `${await cloud.endpoint('image')}/v2/images?limit=${pageSize}${filter}`;
     const images: ImageRecord[] = [];
@@ -57,9 +58,15 @@ export function glanceStore(cloud: Cloud): ImageStore {
       if (image.size === null) throw new MissingError(`${origin}: active, but of unknown size`);
       if (image.size === 0) return memoryBlob(Buffer.alloc(0), origin);
       const { size } = image;
+      const download = async (sink: Sink) => {
+        const answer = await cloud.get(url, { sink });
+        if (answer.status !== 200) throw refusal({ url }, answer);
+      };
       return rangeBlob({
         origin,
         sizeInBytes: size,
+        download: downloads && (async () => downloads.keep(origin, download)),
+        hint: downloadHint,
         async fetch(first, last, limitInBytes) {
           const isRefusedWhole = limitInBytes < size;
           const answer = await cloud.get(url, {

@@ -3,7 +3,6 @@ import { afterEach, expect, test } from 'vitest';
 import { AccessError, LimitError, MissingError, UsageError } from '../errors.ts';
 import { type HttpOptions, httpClient } from './http.ts';
 import { pauseBefore } from './http-retry.ts';
-import { webFiles } from './web.ts';
 
 // A real server: interceptors neither stall nor cut as sockets do.
 const ends: (() => Promise<void>)[] = [];
@@ -220,39 +219,4 @@ test('a CA file that cannot be read ends the run', async () => {
   await expect(http.get('https://127.0.0.1:1/')).rejects.toThrow(
     '/nonexistent/ca.pem: the CA file cannot be read',
   );
-});
-
-test('files of a web server are read through ranges, or whole from a server without', async () => {
-  const kernel = Buffer.from(Array.from({ length: 200_000 }, (_, index) => (index * 31) >> 3));
-  const ranges: (string | undefined)[] = [];
-  const { base, all } = await serving((request, response) => {
-    const file = new Map([
-      ['/boot%20files/kernel', kernel],
-      ['/no-ranges', kernel],
-      ['/small', kernel.subarray(0, 10)],
-      ['/empty', Buffer.alloc(0)],
-    ]).get(request.url ?? '');
-    const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
-    ranges.push(request.headers.range);
-    if (file === undefined) response.writeHead(404).end('<html><title>404 Not Found</title></html>');
-    else if (request.url === '/no-ranges') response.end(file);
-    else if (file.length === 0) response.writeHead(416, { 'content-range': 'bytes */0' }).end();
-    else {
-      const part = file.subarray(Number(first), Number(last) + 1);
-      const end = Number(first) + part.length - 1;
-      response.writeHead(206, { 'content-range': `bytes ${first}-${end}/${file.length}` }).end(part);
-    }
-  });
-  await using files = webFiles(`${base}/`, all);
-  const blob = await files.open('/boot files/kernel');
-  expect(blob.sizeInBytes).toBe(200_000);
-  expect(await blob.read(150_000, 1000)).toEqual(kernel.subarray(150_000, 151_000));
-  expect(ranges).toEqual(['bytes=0-65535', 'bytes=150000-150999']);
-  const whole = await files.open('no-ranges');
-  expect((await whole.read(0, whole.sizeInBytes)).equals(kernel)).toBe(true);
-  expect((await (await files.open('small')).read(0, 10)).equals(kernel.subarray(0, 10))).toBe(true);
-  expect((await files.open('empty')).sizeInBytes).toBe(0);
-  await expect(files.open('absent')).rejects.toThrow(MissingError);
-  await expect(files.open('absent')).rejects.toThrow('status 404: 404 Not Found');
-  await expect(files.open('a/../b')).rejects.toThrow('a path with ".."');
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
 import { AccessError, AssayError, LimitError, MissingError, UsageError, describeError } from '../errors.ts';
+import type { Sink } from './downloads.ts';
 import { isTransient, pauseBefore, tellNetworkError } from './http-retry.ts';
 import { serviceMessage } from './service-message.ts';
 
@@ -25,6 +26,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly json?: unknown;
   readonly limitInBytes?: number;
+  /** Takes the body of an answer 200 in place of `body`, however long; such a request is made once. */
+  readonly sink?: Sink;
   /** Statuses whose body is not wanted: the connection is dropped instead of reading it. */
   readonly withoutBodyOf?: readonly number[];
   /** Words that must never be in a message, such as a password. */
@@ -46,6 +49,9 @@ export interface Http extends AsyncDisposable {
   /** The JSON of an answer 200 or 201. @throws as `get`; FormatError when it is no JSON */
   requestJson(request: HttpRequest): Promise<unknown>;
 }
+
+/** For a request with a sink: a large image over a slow line. */
+const sinkDeadlineInMilliseconds = 60 * 60_000;
 
 const defaultLimitInBytes = 64 * 1024 * 1024;
 /** How much is read of what a service says of a refusal. */
@@ -91,9 +97,12 @@ export function httpClient(options: HttpOptions = {}): Http {
     });
     const isWanted = ask.withoutBodyOf?.includes(response.statusCode) !== true;
     if (!isWanted) dropBody(response);
-    const body = isWanted
-      ? await readBody(response, ask.limitInBytes ?? defaultLimitInBytes, describeRequest(ask))
-      : Buffer.alloc(0);
+    const isSunk = ask.sink !== undefined && response.statusCode === 200;
+    if (isSunk) for await (const piece of response.body) await ask.sink(piece as Buffer);
+    const body =
+      isWanted && !isSunk
+        ? await readBody(response, ask.limitInBytes ?? defaultLimitInBytes, describeRequest(ask))
+        : Buffer.alloc(0);
     const { headers, statusCode: status } = response;
     return {
       status,
@@ -106,9 +115,10 @@ export function httpClient(options: HttpOptions = {}): Http {
   }
 
   async function repeated(ask: HttpRequest, endsAt: number): Promise<HttpAnswer> {
-    const isRepeatable = (ask.method ?? 'GET') === 'GET';
+    const isRepeatable = (ask.method ?? 'GET') === 'GET' && ask.sink === undefined;
     const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), deadlineInMilliseconds);
+    const deadline = ask.sink === undefined ? deadlineInMilliseconds : sinkDeadlineInMilliseconds;
+    const timer = setTimeout(() => abort.abort(), deadline);
     try {
       for (let tries = 1; ; tries++) {
         const mayRepeat = isRepeatable && tries <= retries;
@@ -123,10 +133,9 @@ export function httpClient(options: HttpOptions = {}): Http {
           if (error instanceof AssayError) throw error;
           if (mayRepeat && isTransient(error)) pause = pauseBefore(tries, firstPauseInMilliseconds);
           if (abort.signal.aborted) {
-            throw new AccessError(
-              `${describeRequest(ask)}: no complete answer within ${deadlineInMilliseconds / 1000} s`,
-              { cause: error },
-            );
+            throw new AccessError(`${describeRequest(ask)}: no complete answer within ${deadline / 1000} s`, {
+              cause: error,
+            });
           }
           if (pause === undefined || Date.now() + pause > endsAt) {
             const after = tries > 1 ? ` (${tries} attempts)` : '';

@@ -35,7 +35,7 @@ export interface CloudOptions {
   readonly http?: HttpOptions;
 }
 
-export type CloudRequest = Pick<HttpRequest, 'headers' | 'limitInBytes' | 'withoutBodyOf'>;
+export type CloudRequest = Pick<HttpRequest, 'headers' | 'limitInBytes' | 'withoutBodyOf' | 'sink'>;
 
 /** One OpenStack cloud, seen as one user. */
 export interface Cloud extends AsyncDisposable {
