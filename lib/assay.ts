@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { type Reporter, type TestCase, type TestModule, createVitest } from 'vitest/node';
+import { newTally } from './blob/tally.ts';
 import { UsageError, describeError } from './errors.ts';
 import type { Options } from './options.ts';
 import { progressTo } from './report/progress.ts';
@@ -21,13 +22,14 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export async function assay(options: Options): Promise<number> {
   const startedAt = new Date();
   const name = options.deployment === undefined ? 'simulated' : await nameOf(options.deployment);
-  const results = await judge(options);
+  const { results, read } = await judge(options);
   const report: Report = {
     tool: { name: manifest.name, version: manifest.version },
     deployment: name,
     selection: [...options.suites, ...options.checks],
     startedAt: startedAt.toISOString(),
     durationInMilliseconds: Date.now() - startedAt.getTime(),
+    read,
     results,
     summary: summarise(results, options.allowNotVerified),
   };
@@ -48,7 +50,7 @@ async function nameOf(deployment: string): Promise<string> {
   return (await readDeployment(deployment)).name;
 }
 
-async function judge(options: Options): Promise<readonly Result[]> {
+async function judge(options: Options): Promise<Pick<Report, 'read' | 'results'>> {
   const collected = new Collector();
   const vitest = await createVitest({
     root,
@@ -86,7 +88,7 @@ async function judge(options: Options): Promise<readonly Result[]> {
   if (collected.cancelled) throw new UsageError('interrupted before the run was complete');
   const [problem] = collected.problems;
   if (problem !== undefined) throw problem;
-  return collected.results;
+  return collected;
 }
 
 /** Gathers the results that the tests leave in their metadata, in the order of the specification. */
@@ -95,6 +97,11 @@ class Collector implements Reporter {
   readonly problems: Error[] = [];
   cancelled = false;
   #modules: readonly TestModule[] = [];
+
+  get read(): Report['read'] {
+    const [first] = this.#modules.flatMap((module) => module.meta().read ?? []);
+    return first ?? { images: newTally(), bootFiles: newTally() };
+  }
 
   get results(): readonly Result[] {
     return this.#modules.flatMap((module) => {

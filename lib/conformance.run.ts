@@ -5,7 +5,7 @@ import type { Result } from './result.ts';
 import { prepare } from './run.ts';
 import { parseSelection } from './selection.ts';
 import { isBad } from './verdict.ts';
-import { openWorld } from './world.ts';
+import { type World, openWorld } from './world.ts';
 
 /** What the launcher asks of a run. */
 export interface Order {
@@ -21,6 +21,7 @@ declare module 'vitest' {
   }
   interface TaskMeta {
     result?: Result;
+    read?: World['tallies'];
   }
 }
 
@@ -44,6 +45,8 @@ for (const task of tasks) {
   test.concurrent(`${check.id} · ${subject.label}`, async (context) => {
     const result = await task.run();
     context.task.meta.result = result;
+    // What was read so far goes the same way: the file's own data are sent when all is done.
+    context.task.file.meta.read = world.tallies;
     if (isBad(result.status)) throw new Error(`${result.status}: ${result.title}`);
     if (result.reason !== undefined) context.skip(result.reason);
   });

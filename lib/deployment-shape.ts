@@ -20,23 +20,22 @@ const architecture = z.string().superRefine((name, context) => {
   });
 });
 
-const cloud = z
-  .strictObject({
-    auth_url: z.url({ protocol: /^https?$/ }),
-    username: z.string().min(1),
-    user_domain: z.string().default('Default'),
-    /** The environment variable that holds the password; the file itself never does. */
-    password_env: z.string().regex(/^[A-Za-z_]\w*$/, 'the name of an environment variable'),
-    project: z.string().optional(),
-    project_domain: z.string().default('Default'),
-    system_scope: z.literal('all').optional(),
-    region: z.string().optional(),
-    interface: z.enum(['public', 'internal', 'admin']).default('public'),
-    cacert: z.string().optional(),
-  })
-  .refine((given) => (given.project === undefined) !== (given.system_scope === undefined), {
-    message: 'either project or system_scope is needed, and not both',
-  });
+/** The name alone, or a mapping. */
+const cloud = z.preprocess(
+  (given) => (typeof given === 'string' ? { name: given } : given),
+  z.strictObject({
+    /** Its name in clouds.yaml, or `envvars` for what the OS_* variables say. */
+    name: z.string().min(1),
+    /** The clouds.yaml, in place of those that openstacksdk would find. */
+    file: z
+      .string()
+      .min(1)
+      .refine((text) => !text.includes('://'), { message: 'a file is expected' })
+      .optional(),
+    /** One of the cloud's regions; the first unless said otherwise. */
+    region: z.string().min(1).optional(),
+  }),
+);
 
 export const deploymentShape = z
   .strictObject({

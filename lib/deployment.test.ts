@@ -4,8 +4,7 @@ import { UsageError } from './errors.ts';
 
 const least =
   'name: lab\nnodes: nodes.json\nimages: images.json\nconductors:\n  - { name: c1, config: [ironic.conf] }\n';
-const cloud =
-  'name: lab\ncloud: { auth_url: "https://k.test:5000", username: u, password_env: P, system_scope: all }\n';
+const cloud = 'name: lab\ncloud: production\n';
 const conductors = 'conductors:\n  - { name: c1, config: [ironic.conf] }\n';
 
 test('the least that is needed, with what follows from it', () => {
@@ -21,7 +20,13 @@ test('the least that is needed, with what follows from it', () => {
     user_images: [],
     folder: '/srv/x',
   });
-  expect(parseDeployment(cloud + conductors, 'd.yaml').cloud).toMatchObject({ interface: 'public' });
+  expect(parseDeployment(cloud + conductors, 'd.yaml').cloud).toEqual({ name: 'production' });
+  const there = 'name: lab\ncloud: { name: production, file: clouds.yaml, region: two }\n';
+  expect(parseDeployment(there + conductors, 'd.yaml').cloud).toEqual({
+    name: 'production',
+    file: 'clouds.yaml',
+    region: 'two',
+  });
 });
 
 test.for([
@@ -37,18 +42,23 @@ test.for([
   [`${least}  - { name: c1, config: [b] }\n`, 'two conductors are called "c1"'],
   [least.replace('nodes: nodes.json\n', ''), 'nodes: missing: without a cloud, recorded nodes are needed'],
   [`${cloud}${conductors}nodes: n.json\n`, 'd.yaml:5:8: nodes: both a cloud and recorded nodes are given'],
-  [cloud.replace(', system_scope: all', '') + conductors, 'either project or system_scope is needed'],
+  [cloud.replace('production', '{ nam: x }') + conductors, 'unknown key "nam"; did you mean "name"?'],
   [
-    cloud.replace('password_env: P', 'password: secret') + conductors,
-    'unknown key "password"; did you mean "password_env"',
+    cloud.replace('production', '{ file: x }') + conductors,
+    'd.yaml:2:8: cloud.name: missing, string expected',
   ],
+  [
+    cloud.replace('production', '{ name: x, file: "ssh://h/x" }') + conductors,
+    'cloud.file: a file is expected',
+  ],
+  [cloud.replace('production', '[x]') + conductors, 'd.yaml:2:8: cloud: '],
 ] as const)('%j is refused: %s', ([text, message]) => {
   expect(() => parseDeployment(text, 'd.yaml')).toThrow(UsageError);
   expect(() => parseDeployment(text, 'd.yaml')).toThrow(message);
 });
 
 test('a value that should be secret is not repeated', () => {
-  const text = cloud.replace('password_env: P', 'password: hunter2') + conductors;
+  const text = cloud.replace('production', '{ name: x, password: hunter2 }') + conductors;
   expect(() => parseDeployment(text, 'd.yaml')).toThrow(expect.not.stringContaining('hunter2'));
 });
 

@@ -103,6 +103,9 @@ function keysAt(path: readonly PropertyKey[]): string[] {
 
 function unwrap(shape: unknown): unknown {
   let inner = shape;
-  while (inner instanceof z.ZodDefault || inner instanceof z.ZodOptional) inner = inner.unwrap();
-  return inner;
+  while (true) {
+    if (inner instanceof z.ZodDefault || inner instanceof z.ZodOptional) inner = inner.unwrap();
+    else if (inner instanceof z.ZodPipe) inner = inner.out;
+    else return inner;
+  }
 }

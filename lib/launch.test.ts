@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { healthy } from '../fixtures/simulated/simulation.ts';
@@ -53,13 +53,18 @@ async function writeDeployment(name: string): Promise<string> {
   const conductor = simulation.conductor('conductor-1');
   await writeFile(join(at, 'ironic.conf'), conductor.config);
   for (const [file, bytes] of conductor.tftp) await writeFile(join(at, 'tftpboot', file), bytes);
+  for (const file of conductor.http.keys()) {
+    const path = join(at, 'httpboot', file);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, conductor.httpFile(file) ?? '');
+  }
   await write('deployment.yaml', {
     name,
     release: '2023.1',
     nodes: 'nodes.json',
     ports: 'ports.json',
     images: 'images.json',
-    conductors: [{ name: 'conductor-1', config: ['ironic.conf'], tftp: 'tftpboot' }],
+    conductors: [{ name: 'conductor-1', config: ['ironic.conf'], tftp: 'tftpboot', http: 'httpboot' }],
     user_images: simulation.deployment.user_images,
   });
   return at;
@@ -84,7 +89,7 @@ test('--suite aarch64 judges that architecture and what is shared', async () => 
   expect(code).toBe(0);
   const results = await resultsOf(reports);
   expect(new Set(results.map(({ architecture }) => architecture))).toEqual(new Set(['aarch64', undefined]));
-  expect(new Set(results.map(({ suite }) => suite)).size).toBe(5);
+  expect(new Set(results.map(({ suite }) => suite)).size).toBe(6);
 });
 
 test('--suite aarch64/firmware judges both at once', async () => {
@@ -162,6 +167,7 @@ test('a conductor that is not there is named once, and all else is judged', asyn
     name: 'conductor-2',
     config: ['ssh://127.0.0.1:1/etc/ironic/ironic.conf'],
     tftp: 'tftpboot',
+    http: 'httpboot',
   });
   deployment.ssh = { identity: 'key', known_hosts: 'known_hosts' };
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -173,7 +179,7 @@ test('a conductor that is not there is named once, and all else is judged', asyn
   expect(out).toMatch(/\? ssh:\/\/.*127\.0\.0\.1:1.*ECONNREFUSED/s);
   const results = await resultsOf(join(at, 'reports'));
   const open = results.filter(({ status }) => status === 'not verified');
-  expect(new Set(open.map(({ suite }) => suite))).toEqual(new Set(['conf']));
+  expect(new Set(open.map(({ suite }) => suite))).toEqual(new Set(['conf', 'http']));
   expect(new Set(open.map(({ reason }) => reason)).size).toBe(1);
   expect(results.filter(({ status }) => ['fail', 'error'].includes(status))).toEqual([]);
 });

@@ -1,9 +1,12 @@
 import type { Blob } from './blob/blob.ts';
+import { type Tally, newTally } from './blob/tally.ts';
 import type { Deployment } from './deployment.ts';
 import { UsageError } from './errors.ts';
+import type { Cloud } from './source/keystone.ts';
 import type { Files, ImageStore, Inventory } from './source/source.ts';
 import { type WebServers, webServers } from './source/web-servers.ts';
 import { parseLocation } from './source/location.ts';
+import { places } from './source/places.ts';
 
 /** One conductor as it can be reached. */
 export interface ConductorSource {
@@ -11,6 +14,8 @@ export interface ConductorSource {
   readonly environment: Readonly<Record<string, string>>;
   /** Its configuration files, in oslo.config's order. */
   config(): Promise<readonly Blob[]>;
+  /** The machine or container that its configuration is on; undefined where that is a copy on this machine. */
+  readonly host: Files | undefined;
   /** What its TFTP server serves; absent when deployment.yaml names none. */
   readonly tftp: Files | undefined;
   /** What its HTTP server serves; absent when deployment.yaml names none: then it is as the configuration says. */
@@ -20,9 +25,13 @@ export interface ConductorSource {
 /** Everything outside, opened as deployment.yaml says, lazily: nothing is touched until a fact asks. */
 export interface World extends AsyncDisposable {
   readonly deployment: Deployment;
+  /** The control plane; absent where its answers were recorded. */
+  readonly cloud?: Cloud;
   readonly inventory: Inventory;
   readonly images: ImageStore;
   readonly conductors: readonly ConductorSource[];
+  /** What was read so far. */
+  readonly tallies: Readonly<Record<'images' | 'bootFiles', Tally>>;
   /** The file behind a URL that a node record or a configuration names. */
   openUrl(url: string): Promise<Blob>;
   /** The newest API version that Ironic knows; undefined where it is not asked (recorded answers). */
@@ -37,26 +46,30 @@ export async function openWorld(deployment: Deployment): Promise<World> {
   const held = new AsyncDisposableStack();
   const { download, cacert } = deployment.web;
   const web = webServers({ caFile: optionalPath(cacert, deployment), downloadInBytes: download }, held);
+  const files = places(deployment, held);
   const conductors = await Promise.all(
     deployment.conductors.map(async ({ name, config, environment, tftp, http }): Promise<ConductorSource> => {
-      const opens = await Promise.all(config.map(async (text) => openerOf(text, deployment, held)));
+      const opens = await Promise.all(config.map(async (text) => files.config(text)));
+      const onHost = config.find((text) => /^ssh:\/\//i.test(text));
       return {
         name,
         environment,
-        config: async () => Promise.all(opens.map(async (open) => open())),
+        config: async () => (await Promise.all(opens.map(async (open) => open()))).flat(),
+        host: onHost === undefined ? undefined : await files.host(onHost),
         tftp: tftp === undefined ? undefined : await tftpRoot(tftp, deployment, held),
         http: http === undefined ? undefined : await httpRoot(http, deployment, web, held),
       };
     }),
   );
+  const tallies = { images: newTally(), bootFiles: newTally() };
   const dispose = { [Symbol.asyncDispose]: () => held.disposeAsync() };
   if (deployment.cloud !== undefined) {
     const { cloudSources } = await import('./source/cloud.ts');
-    const authority = optionalPath(deployment.cloud.cacert, deployment);
     return {
       deployment,
       conductors,
-      ...cloudSources(deployment.cloud, authority, held, web.downloads),
+      ...(await cloudSources(deployment.cloud, deployment.folder, held, web.downloads)),
+      tallies,
       openUrl: async (url) => web.open(url),
       ...dispose,
     };
@@ -69,38 +82,10 @@ export async function openWorld(deployment: Deployment): Promise<World> {
     inventory: recordedInventory({ nodes: at(deployment.nodes) ?? '', ports: at(deployment.ports) }),
     images: recordedStore(at(deployment.images) ?? '', held),
     newestMicroversion: async () => undefined,
+    tallies,
     openUrl: async (url) => web.open(url),
     ...dispose,
   };
-}
-
-type Opener = () => Promise<Blob>;
-
-async function openerOf(text: string, deployment: Deployment, held: AsyncDisposableStack): Promise<Opener> {
-  const at = parseLocation(text, deployment.folder);
-  switch (at.kind) {
-    case 'path': {
-      const { folderFiles } = await import('./source/folder.ts');
-      const files = held.use(folderFiles(at.folder));
-      return async () => files.open(at.name);
-    }
-    case 'ssh': {
-      const { sshFiles } = await import('./source/ssh.ts');
-      const { user, identity, known_hosts } = deployment.ssh;
-      const files = held.use(
-        sshFiles({
-          host: at.host,
-          port: at.port,
-          user: at.user ?? user,
-          identityFile: optionalPath(identity, deployment),
-          knownHostsFile: optionalPath(known_hosts, deployment),
-        }),
-      );
-      return async () => files.open(at.path);
-    }
-    case 'tftp':
-      throw new UsageError(`${text}: configuration is not read over TFTP; a path or ssh:// is expected`);
-  }
 }
 
 async function tftpRoot(text: string, deployment: Deployment, held: AsyncDisposableStack): Promise<Files> {

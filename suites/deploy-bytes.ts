@@ -2,7 +2,6 @@ import { gzipSync } from 'node:zlib';
 import { type Content, contentNames } from '../lib/boot/content.ts';
 import { check, finding, unless } from '../lib/check.ts';
 import { outcomeOf } from '../lib/facts.ts';
-import type { ImageRecord } from '../lib/source/source.ts';
 import {
   type DeployImage,
   agent,
@@ -14,10 +13,9 @@ import {
   kernel,
   pairReleases,
   programs,
-  record,
+  sizeServed,
   unpackers,
 } from '../lib/subjects/deploy-images.ts';
-import { imageWhere } from '../lib/subjects/images.ts';
 
 /** Content that is neither kernel nor initramfs; one check names it, and the others wait for it to be mended. */
 export const foreign = new Set<Content>([
@@ -33,7 +31,7 @@ export const foreign = new Set<Content>([
 ]);
 const seeContent = { notVerified: 'what is served is no boot artefact; see deploy/content' };
 
-export const of = (about: ImageRecord, what: string) => [{ where: imageWhere(about), what }];
+export const of = ({ where }: DeployImage, what: string) => [{ where, what }];
 
 export const upload = ({ architecture, role, affects }: DeployImage) =>
   `build it for ${architecture} (ironic-python-agent-builder --extra-args "-a ${architecture === 'aarch64' ? 'arm64' : 'amd64'}"), ` +
@@ -48,17 +46,17 @@ export const byteChecks = [
     level: 'must',
     ref: 'Linux, Documentation/arch/arm64/booting.rst, Documentation/arch/x86/boot.rst; ipxe.org/err/2e0080',
     per: deployKernels,
-    facts: { record, content, kernel: outcomeOf(kernel) },
-    check({ record, content, kernel }) {
+    facts: { content, kernel: outcomeOf(kernel) },
+    check({ content, kernel }, image) {
       if (foreign.has(content)) return seeContent;
-      if (!kernel.ok) return [finding(kernel.problem, 'a kernel', of(record, contentNames[content]))];
+      if (!kernel.ok) return [finding(kernel.problem, 'a kernel', of(image, contentNames[content]))];
       const { form, efiStub } = kernel.value;
       if (form !== 'ELF vmlinux') return [];
       return [
         finding(
           `${form}${efiStub ? '' : ', without an EFI stub'}`,
           'a bootable image: Image, zboot or bzImage',
-          of(record, form),
+          of(image, form),
         ),
       ];
     },
@@ -83,15 +81,15 @@ export const byteChecks = [
     level: 'must',
     ref: 'guide, "Enrolling an aarch64 node": deploy_kernel and deploy_ramdisk of the aarch64 deploy image',
     per: deployKernels,
-    facts: { record, kernel },
-    check: ({ record, kernel }, { architecture, because, affects }) =>
-      unless(kernel.architecture.name === architecture, () =>
+    facts: { kernel },
+    check: ({ kernel }, image) =>
+      unless(kernel.architecture.name === image.architecture, () =>
         finding(
           `built for ${kernel.architecture.name} (${kernel.form})`,
-          `built for ${architecture}, as ${affects.join(', ')}`,
+          `built for ${image.architecture}, as ${image.affects.join(', ')}`,
           [
-            ...of(record, `${kernel.form}, ${kernel.release ?? 'release unknown'}`),
-            { where: because, what: 'refers to it' },
+            ...of(image, `${kernel.form}, ${kernel.release ?? 'release unknown'}`),
+            { where: image.because, what: 'refers to it' },
           ],
         ),
       ),
@@ -109,7 +107,7 @@ export const byteChecks = [
         also: ['deploy/initramfs-architecture'],
         plant(sim) {
           const { deploy_kernel, deploy_ramdisk } = sim.node('x86-01').driver_info;
-          Object.assign(sim.node('arm-03').driver_info, { deploy_kernel, deploy_ramdisk });
+          Object.assign(sim.node('arm-01').driver_info, { deploy_kernel, deploy_ramdisk });
         },
       },
     ],
@@ -122,15 +120,15 @@ export const byteChecks = [
     level: 'must',
     ref: 'PE/COFF section table; Linux boot protocol, syssize and payload_length',
     per: deployKernels,
-    facts: { record, kernel },
-    check: ({ record, kernel }) => {
+    facts: { size: sizeServed, kernel },
+    check: ({ size, kernel }, image) => {
       const { neededSizeInBytes: needed, damage } = kernel;
-      if (damage !== undefined) return [finding(damage, 'a whole kernel', of(record, kernel.form))];
-      return unless(needed === undefined || record.size === null || needed <= record.size, () =>
+      if (damage !== undefined) return [finding(damage, 'a whole kernel', of(image, kernel.form))];
+      return unless(needed === undefined || needed <= size, () =>
         finding(
-          `${record.size} bytes`,
+          `${size} bytes`,
           `at least the ${needed} bytes that its headers speak of`,
-          of(record, kernel.form),
+          of(image, kernel.form),
         ),
       );
     },
@@ -192,14 +190,14 @@ export const byteChecks = [
     level: 'must',
     ref: 'Linux, Documentation/driver-api/early-userspace/buffer-format.rst',
     per: deployInitramfs,
-    facts: { record, content, initramfs: outcomeOf(initramfs) },
-    check({ record, content, initramfs }) {
+    facts: { content, initramfs: outcomeOf(initramfs) },
+    check({ content, initramfs }, image) {
       if (foreign.has(content)) return seeContent;
       return unless(initramfs.ok, () =>
         finding(
           initramfs.ok ? '' : initramfs.problem,
           'cpio archives, compressed or not, to their end',
-          of(record, contentNames[content]),
+          of(image, contentNames[content]),
         ),
       );
     },
@@ -229,11 +227,12 @@ export const byteChecks = [
     level: 'must',
     ref: 'guide, "Enrolling an aarch64 node"; System V gABI, e_machine',
     per: deployInitramfs,
-    facts: { record, programs },
-    check({ record, programs }, { architecture }) {
+    facts: { programs },
+    check({ programs }, image) {
+      const { architecture } = image;
       if (programs.length === 0)
         return [
-          finding('no program', `programs for ${architecture}`, of(record, 'no ELF file in its bin folders')),
+          finding('no program', `programs for ${architecture}`, of(image, 'no ELF file in its bin folders')),
         ];
       const wrong = programs.filter((program) => program.architecture?.name !== architecture);
       return unless(wrong.length === 0, () =>
@@ -241,7 +240,7 @@ export const byteChecks = [
           `built for ${[...new Set(wrong.map((program) => program.architecture?.name ?? 'an unknown machine'))].join(', ')}`,
           `built for ${architecture}`,
           wrong.slice(0, 3).map(({ path, architecture: its }) => ({
-            where: `${imageWhere(record)} › ${path}`,
+            where: `${image.where} › ${path}`,
             what: its?.name ?? 'unknown machine',
           })),
         ),
@@ -265,13 +264,13 @@ export const byteChecks = [
     level: 'must',
     ref: 'ironic-python-agent-builder, dib/ironic-python-agent-ramdisk',
     per: deployInitramfs,
-    facts: { record, agent },
-    check: ({ record, agent }) =>
+    facts: { agent },
+    check: ({ agent }, image) =>
       unless(agent !== undefined, () =>
         finding(
           'no agent',
           'ironic-python-agent in a virtual environment or as a package',
-          of(record, 'not found'),
+          of(image, 'not found'),
         ),
       ),
     fix: upload,
@@ -295,14 +294,14 @@ export const byteChecks = [
     level: 'must',
     ref: 'systemd.unit(5), .wants; ironic-python-agent-builder, install-static',
     per: deployInitramfs,
-    facts: { record, agent },
-    check({ record, agent }) {
+    facts: { agent },
+    check({ agent }, image) {
       if (agent === undefined) return { notVerified: 'no agent is in it; see deploy/agent' };
       return unless(agent.unitEnabled, () =>
         finding(
           `${agent.path} is there, and no unit starts it`,
           'an enabled unit ironic-python-agent.service',
-          of(record, agent.path),
+          of(image, agent.path),
         ),
       );
     },

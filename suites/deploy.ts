@@ -5,7 +5,9 @@ import {
   content,
   deployImages,
   digest,
+  glanceDeployImages,
   kernel,
+  located,
   programs,
   record,
   refText,
@@ -16,15 +18,15 @@ import { byteChecks, foreign, of, upload } from './deploy-bytes.ts';
 export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-python-agent) in Glance', [
   check({
     id: 'found',
-    title: 'the image that nodes refer to is in Glance',
+    title: 'the image that nodes refer to is there',
     why: 'the deployment fails with ImageNotFound before the node is powered on; validate does not see it',
     level: 'must',
     ref: 'guide, "Building ironic-python-agent deploy image": a kernel and an initramfs per architecture',
     per: deployImages,
-    facts: { record: outcomeOf(record) },
-    check: ({ record }, { ref, because, affects }) =>
-      unless(record.ok, () =>
-        finding(record.ok ? '' : record.problem, 'an image that the credential can see', [
+    facts: { there: outcomeOf(located) },
+    check: ({ there }, { ref, because, affects }) =>
+      unless(there.ok, () =>
+        finding(there.ok ? '' : there.problem, 'an image that can be read', [
           { where: because, what: `${refText(ref)}, on ${affects.join(', ')}` },
         ]),
       ),
@@ -52,11 +54,11 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
     why: 'the conductor cannot download it: "Image … is not active", or 403 for a deactivated one',
     level: 'must',
     ref: 'ironic/common/glance_service/service_utils.py is_image_available',
-    per: deployImages,
+    per: glanceDeployImages,
     facts: { record },
-    check: ({ record }) =>
+    check: ({ record }, image) =>
       unless(record.status === 'active', () =>
-        finding(record.status, 'active', of(record, `status ${record.status}`)),
+        finding(record.status, 'active', of(image, `status ${record.status}`)),
       ),
     fix: 'openstack image set --activate <id>  # or upload its data: openstack image stage',
     faults: [
@@ -79,12 +81,12 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
     why: 'iPXE downloads nothing and prints "Exec format error"',
     level: 'must',
     ref: 'Image API v2, size',
-    per: deployImages,
+    per: glanceDeployImages,
     facts: { record },
-    check({ record }) {
+    check({ record }, image) {
       if (record.status !== 'active') return { notVerified: `it is ${record.status}` };
       return unless(record.size !== 0, () =>
-        finding('0 bytes', 'a kernel or an initramfs', of(record, 'size 0')),
+        finding('0 bytes', 'a kernel or an initramfs', of(image, 'size 0')),
       );
     },
     fix: upload,
@@ -104,13 +106,13 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
     level: 'must',
     ref: 'ironic/drivers/modules/image_cache.py: kernels and initramfs are never looked into',
     per: deployImages,
-    facts: { record, content },
-    check: ({ record, content }, { role }) =>
+    facts: { content },
+    check: ({ content }, image) =>
       unless(!foreign.has(content), () =>
         finding(
           contentNames[content],
-          role === 'kernel' ? 'a kernel' : 'an initramfs',
-          of(record, contentNames[content]),
+          image.role === 'kernel' ? 'a kernel' : 'an initramfs',
+          of(image, contentNames[content]),
         ),
       ),
     fix: upload,
@@ -144,15 +146,15 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
     why: 'the node loads a part of the image: "Could not boot: Exec format error", or an initramfs that cannot be unpacked',
     level: 'must',
     ref: 'Image API v2, size',
-    per: deployImages,
+    per: glanceDeployImages,
     facts: { record, digest: outcomeOf(digest) },
-    check({ record, digest }) {
+    check({ record, digest }, image) {
       if (!digest.ok && digest.missing) return { notVerified: digest.problem };
       return unless(digest.ok && digest.value.sizeInBytes === record.size, () =>
         finding(
           digest.ok ? `${digest.value.sizeInBytes} bytes` : digest.problem,
           `${record.size} bytes`,
-          of(record, `size ${record.size}`),
+          of(image, `size ${record.size}`),
         ),
       );
     },
@@ -161,6 +163,7 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
       {
         name: 'a store that lost the end of the image',
         subject: 'ipa-aarch64.initramfs',
+        also: ['http/node-initramfs'],
         plant(sim) {
           const image = sim.image('ipa-aarch64.initramfs');
           image.tamper(image.bytes.subarray(0, image.bytes.length - 100));
@@ -175,16 +178,16 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
     why: 'what was uploaded is not what is served: the kernel or its agent fails in ways that nothing explains',
     level: 'must',
     ref: 'Image API v2, os_hash_algo and os_hash_value',
-    per: deployImages,
+    per: glanceDeployImages,
     facts: { record, digest },
-    check({ record, digest: { hashes } }) {
+    check({ record, digest: { hashes } }, image) {
       const algorithm = record.os_hash_algo;
       const [recorded, computed] = algorithm
         ? [record.os_hash_value, hashes[algorithm]]
         : [record.checksum, hashes['md5']];
       if (!recorded) return { notVerified: 'Glance recorded no hash' };
       return unless(recorded === computed, () =>
-        finding(`${algorithm ?? 'md5'} ${computed}`, recorded, of(record, 'computed over the bytes served')),
+        finding(`${algorithm ?? 'md5'} ${computed}`, recorded, of(image, 'computed over the bytes served')),
       );
     },
     fix: upload,
@@ -210,15 +213,15 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
     why: 'Ironic would take a qcow2 for a disk: it converts or refuses it',
     level: 'should',
     ref: 'ironic/common/images.py; launchpad bug 2074090',
-    per: deployImages,
+    per: glanceDeployImages,
     facts: { record },
-    check: ({ record }, { role }) => {
-      const own = role === 'kernel' ? 'aki' : 'ari';
+    check: ({ record }, image) => {
+      const own = image.role === 'kernel' ? 'aki' : 'ari';
       return unless([own, 'raw'].includes(record.disk_format ?? ''), () =>
         finding(
           `disk_format ${record.disk_format}`,
           `${own} or raw`,
-          of(record, `container_format ${record.container_format}`),
+          of(image, `container_format ${record.container_format}`),
         ),
       );
     },
@@ -239,14 +242,14 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
     why: 'the conductor sees it only by being an administrator; with a service role alone the deployment fails with ImageNotFound',
     level: 'should',
     ref: 'ironic/common/glance_service/service_utils.py is_image_available',
-    per: deployImages,
+    per: glanceDeployImages,
     facts: { record },
-    check: ({ record }) =>
+    check: ({ record }, image) =>
       unless(record.visibility === undefined || ['public', 'community'].includes(record.visibility), () =>
         finding(
           `visibility ${record.visibility}`,
           'public or community',
-          of(record, `owner ${record.owner ?? 'unknown'}`),
+          of(image, `owner ${record.owner ?? 'unknown'}`),
         ),
       ),
     fix: 'openstack image set --public <id>',
@@ -265,9 +268,10 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
     why: 'whoever chooses images by this property, a person or a playbook, takes the wrong one',
     level: 'should',
     ref: 'Glance, etc/schema-image.json architecture; Ironic itself never reads it',
-    per: deployImages,
+    per: glanceDeployImages,
     facts: { record, content, kernel: outcomeOf(kernel), programs: outcomeOf(programs) },
-    check({ record, kernel, programs }, { role }) {
+    check({ record, kernel, programs }, image) {
+      const { role } = image;
       const said = record['hw_architecture'] ?? record['architecture'];
       if (typeof said !== 'string') return { notApplicable: 'the image has no such property' };
       const outcome = role === 'kernel' ? kernel : programs;
@@ -284,7 +288,7 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
         finding(
           `hw_architecture=${said}`,
           is || 'none',
-          of(record, `the bytes are for ${is || 'no known architecture'}`),
+          of(image, `the bytes are for ${is || 'no known architecture'}`),
         ),
       );
     },

@@ -24,7 +24,7 @@ const seeContent = { notVerified: 'what is served is no program; see firmware/co
 
 const hex = (value: number) => `0x${value.toString(16)}`;
 const at = (file: BootFileSubject, what: string) => [
-  { where: `${file.conductor.name}: tftp ${file.name}`, what },
+  { where: `${file.conductor.name}: ${file.transport} ${file.name}`, what },
 ];
 
 const putInRoot = ({ name, architecture, conductor }: BootFileSubject) =>
@@ -52,7 +52,7 @@ const sizeServed = fact(
   async (file: BootFileSubject, use) => (await use(served, file)).sizeInBytes,
 );
 
-export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
+export const firmware = suite('firmware', 'Boot firmware as TFTP and HTTP serve it', [
   check({
     id: 'served',
     title: 'the boot file that Ironic hands out is served',
@@ -89,6 +89,7 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
     per: bootFiles,
     facts: { plain: outcomeOf(served), slash: outcomeOf(servedWithSlash) },
     check({ plain, slash }, file) {
+      if (file.transport === 'http') return { notApplicable: 'it is served over HTTP, by its URL' };
       if (!plain.ok)
         return { notVerified: 'the name is not served without a slash either; see firmware/served' };
       return unless(slash.ok, () =>
@@ -349,7 +350,7 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP serves it', [
           `${builds.size} different files`,
           'one file',
           present.map(({ file, sha256 }) => ({
-            where: `${file.conductor.name}: tftp ${file.name}`,
+            where: `${file.conductor.name}: ${file.transport} ${file.name}`,
             what: `sha256 ${sha256}`,
           })),
         ),

@@ -5,7 +5,8 @@ import { capabilitiesOf, invalidCapabilities } from '../lib/ironic/capabilities.
 import { redactedText } from '../lib/ironic/redaction.ts';
 import { atLeast } from '../lib/ironic/release.ts';
 import { allConfigs, releaseFor } from '../lib/subjects/conductors.ts';
-import { bootPlans, nodes as kind, ports } from '../lib/subjects/nodes.ts';
+import { conductorRecords } from '../lib/subjects/control-plane.ts';
+import { bootPlans, nodes as kind, ports, registeredNodes } from '../lib/subjects/nodes.ts';
 import { refText } from '../lib/subjects/deploy-images.ts';
 
 import { bootChecks, setCapability, setNode, shown } from './nodes-boot.ts';
@@ -37,6 +38,37 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
         name: 'a cpu_arch that is no architecture',
         subject: 'arm-02',
         plant: (sim) => void (sim.node('arm-02').properties.cpu_arch = 'graviton'),
+      },
+    ],
+  }),
+
+  check({
+    id: 'conductor-group',
+    title: 'a conductor that is alive serves the conductor group of the node',
+    why: 'nobody manages the node: "No conductor service registered", and its power state is never updated',
+    level: 'must',
+    ref: 'ironic/common/hash_ring.py; [conductor]conductor_group',
+    per: registeredNodes,
+    facts: { records: conductorRecords },
+    check({ records }, { record, where }) {
+      const wanted = (record.conductor_group ?? '').toLowerCase();
+      const alive = records.filter((one) => one.alive);
+      const groups = [...new Set(alive.map((one) => one.conductor_group.toLowerCase()))];
+      return unless(groups.includes(wanted), () =>
+        finding(
+          `conductor_group ${shown(wanted)}`,
+          `one of ${groups.map((name) => shown(name)).join(', ') || 'those of conductors, of which none is alive'}`,
+          [{ where, what: `conductor_group is ${shown(wanted)}` }],
+        ),
+      );
+    },
+    fix: ({ label }) =>
+      setNode(label, '--conductor-group <that of a conductor>  # or start a conductor of that group'),
+    faults: [
+      {
+        name: 'a group that no conductor has',
+        subject: 'arm-01',
+        plant: (sim) => void (sim.node('arm-01').conductor_group = 'rack-9'),
       },
     ],
   }),

@@ -8,6 +8,8 @@ export interface InspectOptions {
   readonly targets: readonly string[];
   readonly json: boolean;
   readonly deployment: string | undefined;
+  /** The cloud of clouds.yaml that holds `glance:NAME`, where no deployment says so. */
+  readonly cloud: string | undefined;
   /** What may be downloaded whole from a server that knows no Range. */
   readonly downloadInBytes: number | undefined;
   readonly help: boolean;
@@ -16,6 +18,7 @@ export interface InspectOptions {
 const definitions = {
   json: { type: 'boolean', default: false },
   deployment: { type: 'string' },
+  'os-cloud': { type: 'string' },
   download: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -29,6 +32,8 @@ without root, without mounting, and reading no more than it needs.
                         ssh://[user@]host[:port]/path, or glance:NAME (or id)
   --deployment FILE     the deployment.yaml whose cloud holds glance:NAME, and
                         whose user and keys are used for ssh://
+  --os-cloud NAME       the cloud of clouds.yaml that holds glance:NAME; also
+                        OS_CLOUD, or the other OS_* variables
   --download SIZE       how much may be downloaded whole (2 GiB) from a server
                         that knows no ranges
   --json                for programs, in place of the tree
@@ -45,9 +50,9 @@ export function parseInspectOptions(
   argv: readonly string[],
   environment: NodeJS.ProcessEnv = {},
 ): InspectOptions {
-  for (const name of ['json', 'deployment', 'download']) {
+  for (const name of Object.keys(definitions).filter((option) => option !== 'help')) {
     // `npm run inspect --json` (without `--`) never reaches the program: npm keeps the option for itself.
-    if (environment[`npm_config_${name}`] !== undefined) {
+    if (environment[`npm_config_${name.replaceAll('-', '_')}`] !== undefined) {
       throw new UsageError(`--${name} was taken by npm; put "--" before it: npm run inspect -- --${name} …`);
     }
   }
@@ -66,7 +71,11 @@ export function parseInspectOptions(
   if (download !== undefined && downloadInBytes === undefined) {
     throw new UsageError(`--download ${JSON.stringify(download)}: a size such as 2 GiB is expected`);
   }
-  return { targets, json, deployment, downloadInBytes, help };
+  const cloud = values['os-cloud'];
+  if (cloud !== undefined && deployment !== undefined) {
+    throw new UsageError('--os-cloud and --deployment both say which cloud; keep one');
+  }
+  return { targets, json, deployment, cloud, downloadInBytes, help };
 }
 
 function parse(argv: readonly string[]) {

@@ -3,7 +3,7 @@ import { plural } from '../verdict.ts';
 import type { ContainerFacts, DiskFacts, DiskInspection, PartitionFacts } from './disk.ts';
 import { guestBranches, kernelBranches } from './render-guest.ts';
 import { readBranch, trouble } from './render-lines.ts';
-import { sizeText } from './size.ts';
+import { sizeText } from '../size.ts';
 import type { Branch } from './tree.ts';
 import type { Read } from './read.ts';
 import type { FileSystemFacts, LoaderFacts, VolumeFacts } from './volume.ts';

@@ -5,7 +5,7 @@ import type { CloudInitFacts } from './cloud-init.ts';
 import type { GuestFacts, SshFacts } from './guest.ts';
 import type { DatasourceOutcome } from '../guest/cloud-init/datasource.ts';
 import { programsText, readBranch } from './render-lines.ts';
-import { sizeText } from './size.ts';
+import { sizeText } from '../size.ts';
 import type { Branch } from './tree.ts';
 
 /** The operating system in a root file system. */

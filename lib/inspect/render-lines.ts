@@ -1,6 +1,6 @@
 import { plural } from '../verdict.ts';
 import type { Read } from './read.ts';
-import { sizeText } from './size.ts';
+import { sizeText } from '../size.ts';
 import type { Branch } from './tree.ts';
 
 /** Whether a file is as long as its headers say. */

@@ -4,7 +4,7 @@ import type { Inspection } from './inspect.ts';
 import type { Read } from './read.ts';
 import { diskBranches } from './render-disk.ts';
 import { programsText, readBranch, readBranches, trouble, wholeBranch } from './render-lines.ts';
-import { sizeText } from './size.ts';
+import { sizeText } from '../size.ts';
 import { type Branch, drawTree, harmless } from './tree.ts';
 
 export interface RenderOptions {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type RequestListener, createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { startSshServer } from '../../fixtures/simulated/ssh-server.ts';
 import { serve } from '../../fixtures/simulated/serve.ts';
 import { artefact, healthy } from '../../fixtures/simulated/simulation.ts';
@@ -193,9 +193,24 @@ test('an image in Glance, by name, by id, and one that is not there', async () =
   await expect(inspected('glance:nothing', deployment)).rejects.toThrow(MissingError);
 });
 
+test('an image in the cloud that the environment names, without a deployment', async () => {
+  const served = await serve(await healthy());
+  ends.push(async () => {
+    vi.unstubAllEnvs();
+    await served.close();
+  });
+  vi.stubEnv('OS_CLIENT_CONFIG_FILE', join(served.directory, 'clouds.yaml'));
+  vi.stubEnv('OS_CLIENT_SECURE_FILE', join(served.directory, 'secure.yaml'));
+  vi.stubEnv('OS_CLOUD', 'simulated');
+  expect(await inspected('glance:ipa-aarch64.kernel')).toMatchObject({ kind: 'kernel' });
+  vi.stubEnv('OS_CLOUD', 'simulate');
+  await expect(inspected('glance:ipa-aarch64.kernel')).rejects.toThrow(
+    /^cloud "simulate" is not described in .*clouds.yaml.*did you mean "simulated"\?/,
+  );
+});
+
 test.for([
   ['', /an empty target/],
-  ['glance:x', /--deployment FILE is needed/],
   ['glance:', /names no image/],
   ['tftp://host/', /TFTP is not read here/],
   ['ftp://host/x', /ftp:\/\/ is not supported/],

@@ -8,6 +8,8 @@ export interface TargetOptions {
   readonly folder: string;
   /** How much may be downloaded whole from servers that know no Range. */
   readonly downloadInBytes?: number | undefined;
+  /** A cloud of clouds.yaml; openstacksdk's own choice when absent. */
+  readonly cloud?: string | undefined;
   /** The deployment.yaml, where one is named. */
   readonly deployment?: () => Promise<Deployment>;
 }
@@ -41,23 +43,12 @@ export async function openTarget(
       return held.use(await openFile(at.path, typed));
     }
     case 'ssh': {
-      const [{ sshFiles }, deployment] = await Promise.all([
-        import('../source/ssh.ts'),
+      const [{ openHosts }, deployment] = await Promise.all([
+        import('../source/places.ts'),
         options.deployment?.(),
       ]);
-      const { user, identity, known_hosts } = deployment?.ssh ?? {};
-      const path = (text: string | undefined) =>
-        deployment === undefined || text === undefined ? undefined : pathOf(text, deployment);
-      const files = held.use(
-        sshFiles({
-          host: at.host,
-          port: at.port,
-          user: at.user ?? user,
-          identityFile: path(identity),
-          knownHostsFile: path(known_hosts),
-        }),
-      );
-      return files.open(at.path);
+      const hosts = await openHosts(deployment ?? { folder: options.folder, ssh: {}, hosts: {} }, held);
+      return hosts.files(at).open(at.path);
     }
     case 'tftp':
       throw new UsageError(`${target}: TFTP is not read here; a file, http(s)://, ssh:// or glance:NAME is`);
@@ -70,26 +61,31 @@ async function downloadsOf({ downloadInBytes }: TargetOptions, held: AsyncDispos
   return { downloads: held.use(downloads(downloadInBytes)) };
 }
 
-function pathOf(text: string, deployment: Deployment): string {
-  const at = parseLocation(text, deployment.folder);
-  if (at.kind !== 'path') throw new UsageError(`${text}: a file is expected here`);
-  return at.path;
-}
-
-async function openImage(
-  name: string,
-  { deployment }: TargetOptions,
-  held: AsyncDisposableStack,
-): Promise<Blob> {
+async function openImage(name: string, options: TargetOptions, held: AsyncDisposableStack): Promise<Blob> {
   if (name === '') throw new UsageError('glance: names no image; glance:NAME or glance:ID is expected');
-  if (deployment === undefined) {
-    throw new UsageError(`glance:${name}: --deployment FILE is needed, to say which cloud`);
-  }
   const [{ openWorld }, { factStore }, { imageNamed }] = await Promise.all([
     import('../world.ts'),
     import('../facts.ts'),
     import('../subjects/images.ts'),
   ]);
-  const world = held.use(await openWorld(await deployment()));
+  const deployment = await (options.deployment?.() ?? cloudAlone(options));
+  const world = held.use(await openWorld(deployment));
   return world.images.open(await factStore(world)(imageNamed, name));
+}
+
+/** A deployment of which nothing is known but its cloud. */
+async function cloudAlone({ cloud, downloadInBytes, folder }: TargetOptions): Promise<Deployment> {
+  const { nameOfCloud, ownSurroundings } = await import('../source/cloud-config/cloud-config.ts');
+  const name = cloud ?? (await nameOfCloud(ownSurroundings()));
+  return {
+    name,
+    cloud: { name },
+    web: { download: downloadInBytes },
+    architectures: [],
+    ssh: {},
+    hosts: {},
+    conductors: [],
+    user_images: [],
+    folder,
+  };
 }

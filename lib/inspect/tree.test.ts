@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
 import { painter } from '../report/style.ts';
-import { sizeText } from './size.ts';
+import { sizeText } from '../size.ts';
 import { type Branch, drawTree } from './tree.ts';
 
 const plain = painter(false);

@@ -42,6 +42,10 @@ export function exampleReport(results: readonly Result[], different: Partial<Rep
     selection: [],
     startedAt: '2026-11-22T21:44:05.678Z',
     durationInMilliseconds: 1234,
+    read: {
+      images: { files: 6, sizeInBytes: 3_400_000_000, bytesRead: 7_340_032, reads: 112 },
+      bootFiles: { files: 4, sizeInBytes: 2_100_000, bytesRead: 2_100_000, reads: 9 },
+    },
     results,
     summary: summarise(results, false),
     ...different,

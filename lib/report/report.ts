@@ -1,3 +1,4 @@
+import type { Tally } from '../blob/tally.ts';
 import type { Finding } from '../check.ts';
 import type { Result } from '../result.ts';
 import type { Summary } from '../verdict.ts';
@@ -14,6 +15,8 @@ export interface Report {
   /** ISO 8601, UTC. */
   readonly startedAt: string;
   readonly durationInMilliseconds: number;
+  /** How much was read over the network or from disk: images, and what nodes boot. */
+  readonly read: Readonly<Record<'images' | 'bootFiles', Readonly<Tally>>>;
   readonly results: readonly Result[];
   readonly summary: Summary;
 }

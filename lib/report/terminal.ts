@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { type Status, statuses } from '../result.ts';
+import { sizeText } from '../size.ts';
 import { plural } from '../verdict.ts';
 import { type Cause, type Trouble, obstacles, troubles } from './causes.ts';
 import { type Report, listed, presentable } from './report.ts';
@@ -166,7 +167,11 @@ function namesOf(checks: readonly string[]): string {
   return [...suites].map(([suite, ids]) => `${suite} (${ids.length})`).join(', ');
 }
 
-function ending({ summary, durationInMilliseconds }: Report, files: readonly string[], pen: Pen): string[] {
+function ending(
+  { summary, durationInMilliseconds, read }: Report,
+  files: readonly string[],
+  pen: Pen,
+): string[] {
   const { counts, verdict, because } = summary;
   const { paint, width } = pen;
   const said = [
@@ -180,12 +185,30 @@ function ending({ summary, durationInMilliseconds }: Report, files: readonly str
   const colour = verdict === 'conformant' ? 'green' : verdict === 'not verified' ? 'cyan' : 'red';
   // One line whatever the width, for those who look at the last one only.
   const line = `${verdict}: ${said} in ${seconds(durationInMilliseconds)}`;
+  const amount = readText(read);
   const where = files.length === 0 ? [] : wrap(`reports: ${files.map(shown).join(' ')}`, width);
   return [
+    ...(amount === '' ? [] : wrap(`read: ${amount}`, width).map((line) => paint('gray', line))),
     ...where.map((line) => paint('gray', line)),
     ...(verdict === 'conformant' ? [] : wrap(because, width)),
     paint(['bold', colour], line),
   ];
+}
+
+/** `5 MB of 3.4 GB of images in 112 reads, 2 MB of boot files in 9 reads`. */
+function readText({ images, bootFiles }: Report['read']): string {
+  const kinds = [
+    ['images', images],
+    ['boot files', bootFiles],
+  ] as const;
+  return kinds
+    .filter(([, { files }]) => files > 0)
+    .map(([name, { bytesRead, sizeInBytes, reads }]) => {
+      const part =
+        bytesRead < sizeInBytes ? `${sizeText(bytesRead)} of ${sizeText(sizeInBytes)}` : sizeText(bytesRead);
+      return `${part} of ${name} in ${plural(reads, 'read')}`;
+    })
+    .join(', ');
 }
 
 function seconds(milliseconds: number): string {

@@ -1,36 +1,60 @@
-import { UsageError } from '../errors.ts';
+import { MissingError } from '../errors.ts';
+import { type CloudSettings, findCloud, ownSurroundings } from './cloud-config/cloud-config.ts';
 import type { Deployment } from '../deployment.ts';
 import type { Downloads } from './downloads.ts';
 import { glanceStore } from './glance.ts';
 import { ironicInventory } from './ironic.ts';
-import { openCloud } from './keystone.ts';
+import { type Cloud, openCloud } from './keystone.ts';
+import { parseLocation } from './location.ts';
 import type { ImageStore, Inventory } from './source.ts';
 
 /** What a cloud tells: nodes and images, and the newest version that its Ironic knows. */
 export interface CloudSources {
+  readonly cloud: Cloud;
   readonly inventory: Inventory;
   readonly images: ImageStore;
   newestMicroversion(): Promise<string>;
 }
 
-/** @throws UsageError when the variable that should hold the password is not set */
-export function cloudSources(
+/**
+ * Finds the cloud's settings, and opens it; the network is not touched yet.
+ * @throws UsageError for settings that are missing, wrong or not supported
+ */
+export async function cloudSources(
   given: NonNullable<Deployment['cloud']>,
-  cacert: string | undefined,
+  folder: string,
   held: AsyncDisposableStack,
   downloads?: Downloads,
-): CloudSources {
-  const { password_env: variable, cacert: _, ...rest } = given;
-  const password = process.env[variable];
-  if (password === undefined || password === '') {
-    throw new UsageError(`cloud.password_env: the environment variable ${variable} is not set`);
-  }
-  const entries = Object.entries({ ...rest, password, cacert }).filter(([, value]) => value !== undefined);
-  const cloud = held.use(openCloud({ auth_url: given.auth_url, ...Object.fromEntries(entries) }));
+): Promise<CloudSources> {
+  const settings = await findCloud({ ...given, file: fileOf(given.file, folder), ...ownSurroundings() });
+  const cloud = held.use(openCloud(settings));
   const inventory = ironicInventory(cloud);
   return {
+    cloud,
     inventory,
-    images: glanceStore(cloud, downloads),
+    images: hasImages(settings) ? glanceStore(cloud, downloads) : noImages(cloud),
     newestMicroversion: () => inventory.newestMicroversion(),
+  };
+}
+
+function fileOf(file: string | undefined, folder: string): string | undefined {
+  const at = file === undefined ? undefined : parseLocation(file, folder);
+  return at?.kind === 'path' ? at.path : file;
+}
+
+/** A Glance is found in Keystone's catalogue, or named; an Ironic that stands alone has none. */
+function hasImages(settings: CloudSettings): boolean {
+  return 'authUrl' in settings.credentials || settings.service('image').endpoint !== undefined;
+}
+
+/** Without Glance, nodes name their images by URL. */
+function noImages(cloud: Cloud): ImageStore {
+  const origin = `images of ${cloud.origin}, which stands alone: there is no Glance`;
+  return {
+    origin,
+    images: async () => [],
+    async open({ id }) {
+      throw new MissingError(`${origin} to hold ${id}`);
+    },
   };
 }

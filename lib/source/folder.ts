@@ -1,16 +1,17 @@
-import { realpath, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, normalize, sep } from 'node:path';
 import type { Blob } from '../blob/blob.ts';
 import { openFile } from '../blob/file.ts';
 import { AccessError, FormatError, MissingError, describeError } from '../errors.ts';
-import type { Files } from './source.ts';
+import { kindOf } from './file-kind.ts';
+import type { ListedFiles } from './source.ts';
 
 /**
  * The files of a folder on this machine. Paths are relative to it, with or without a leading `/`; neither `..` nor
  * a symbolic link leads out of it. Each file is opened once; disposing closes them all.
  * @throws on `open`: AccessError for a path out of the folder, MissingError, FormatError for what is no file
  */
-export function folderFiles(root: string): Files & AsyncDisposable {
+export function folderFiles(root: string): ListedFiles & AsyncDisposable {
   const opened = new Map<string, Promise<Blob & AsyncDisposable>>();
 
   async function realRoot(): Promise<string> {
@@ -40,10 +41,31 @@ export function folderFiles(root: string): Files & AsyncDisposable {
     return real;
   }
 
+  const originOf = (path: string) => `${root.replace(/\/+$/, '')}/${path.replace(/^\/+/, '')}`;
+
   return {
     origin: root,
+    async list(path) {
+      const origin = originOf(path);
+      const real = await locate(path, origin);
+      return readdir(real).catch((error: unknown) => {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'ENOTDIR') throw new FormatError(`${origin}: no directory, where one is expected`);
+        throw new AccessError(`${origin}: cannot be listed: ${describeError(error)}`, { cause: error });
+      });
+    },
+    async status(path) {
+      const { mode, uid, gid, size } = await stat(await locate(path, originOf(path)));
+      return {
+        kind: kindOf(mode),
+        mode: mode & 0o7777,
+        owner: { id: uid },
+        group: { id: gid },
+        sizeInBytes: size,
+      };
+    },
     async open(path) {
-      const origin = `${root.replace(/\/+$/, '')}/${path.replace(/^\/+/, '')}`;
+      const origin = originOf(path);
       const real = await locate(path, origin);
       let file = opened.get(origin);
       if (file === undefined) {

@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import { cachedBlob } from '../blob/cache.ts';
 import { AccessError, FormatError, MissingError } from '../errors.ts';
 import { glanceStore } from './glance.ts';
+import { settingsOf } from './cloud-config/settings.testing.ts';
 import { openCloud } from './keystone.ts';
 import type { ImageRecord } from './source.ts';
 
@@ -54,13 +55,9 @@ async function serving(answer: Answering) {
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const base = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
-  const cloud = openCloud({
-    auth_url: base,
-    username: 'u',
-    password: 'p',
-    endpoint_override: { image: base },
-    http: { timeoutInMilliseconds: 300, firstPauseInMilliseconds: 5 },
-  });
+  const auth = { auth_url: `${base}/v3`, user_id: 'u', password: 'p', project_id: 'p' };
+  const settings = await settingsOf({ auth, image_endpoint_override: base });
+  const cloud = openCloud(settings, { timeoutInMilliseconds: 300, firstPauseInMilliseconds: 5 });
   ends.push(async () => {
     await cloud[Symbol.asyncDispose]();
     server.closeAllConnections();

@@ -8,6 +8,7 @@ import { serviceMessage } from './service-message.ts';
 export interface HttpOptions {
   /** The authorities trusted for TLS, in PEM, in place of the system's. */
   readonly caFile?: string;
+  readonly tls?: HttpTls;
   readonly connectTimeoutInMilliseconds?: number;
   /** How long to wait for the headers, and between two pieces of the body. */
   readonly timeoutInMilliseconds?: number;
@@ -17,6 +18,17 @@ export interface HttpOptions {
   /** How often a GET is asked again after a failed connection or 502, 503, 504. */
   readonly retries?: number;
   readonly firstPauseInMilliseconds?: number;
+}
+
+/** What TLS is spoken with, in PEM. */
+export interface HttpTls {
+  /** The authorities trusted, in place of the system's. */
+  readonly authorities?: Buffer;
+  /** The client's own certificate and its key. */
+  readonly certificate?: Buffer;
+  readonly key?: Buffer;
+  /** Whoever answers is believed. */
+  readonly insecure?: boolean;
 }
 
 export interface HttpRequest {
@@ -30,6 +42,8 @@ export interface HttpRequest {
   readonly sink?: Sink;
   /** Statuses whose body is not wanted: the connection is dropped instead of reading it. */
   readonly withoutBodyOf?: readonly number[];
+  /** A redirect is an answer, in place of an error. */
+  readonly keepsRedirect?: boolean;
   /** Words that must never be in a message, such as a password. */
   readonly secrets?: readonly string[];
 }
@@ -42,7 +56,7 @@ export interface HttpAnswer {
 }
 
 export interface Http extends AsyncDisposable {
-  /** The answer of any status but a redirect. @throws AccessError, LimitError */
+  /** The answer of any status but a redirect, unless that is wanted. @throws AccessError, LimitError */
   request(request: HttpRequest): Promise<HttpAnswer>;
   /** An answer 200. @throws MissingError for 404 and 410, AccessError for other statuses */
   get(url: string, request?: Omit<HttpRequest, 'url' | 'method'>): Promise<HttpAnswer>;
@@ -64,7 +78,7 @@ const refusalInBytes = 64 * 1024;
 export function httpClient(options: HttpOptions = {}): Http {
   const { timeoutInMilliseconds = 30_000, deadlineInMilliseconds = 120_000 } = options;
   const { connectTimeoutInMilliseconds = 10_000, retries = 3, concurrency = 8, caFile } = options;
-  const { firstPauseInMilliseconds = 250 } = options;
+  const { firstPauseInMilliseconds = 250, tls = {} } = options;
   let agent: Agent | undefined;
   let running = 0;
   const waiting: (() => void)[] = [];
@@ -77,6 +91,10 @@ export function httpClient(options: HttpOptions = {}): Http {
       connect: {
         timeout: connectTimeoutInMilliseconds,
         ...(caFile !== undefined && { ca: readAuthorities(caFile) }),
+        ...(tls.authorities && { ca: tls.authorities }),
+        ...(tls.certificate && { cert: tls.certificate }),
+        ...(tls.key && { key: tls.key }),
+        ...(tls.insecure === true && { rejectUnauthorized: false }),
       },
     });
     return agent;
@@ -157,7 +175,7 @@ export function httpClient(options: HttpOptions = {}): Http {
     else running += 1;
     try {
       const answer = await repeated(ask, Date.now() + deadlineInMilliseconds);
-      if ([301, 302, 303, 307, 308].includes(answer.status)) {
+      if ([301, 302, 303, 307, 308].includes(answer.status) && ask.keepsRedirect !== true) {
         const target = withoutSecrets(answer.header('location') ?? 'nowhere');
         throw new AccessError(
           `${describeRequest(ask)}: ${answer.status} redirects to ${target}, which is not followed`,

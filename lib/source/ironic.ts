@@ -1,6 +1,6 @@
 import { AccessError, FormatError, MissingError, UnsupportedError } from '../errors.ts';
 import { jsonOf, refusal } from './http.ts';
-import type { Cloud } from './keystone.ts';
+import { type Cloud, describeScope } from './keystone.ts';
 import { markerOf } from './pages.ts';
 import { conductorRecord, isRecord, listIn, nodeRecord, portRecord } from './shapes.ts';
 import type { Inventory } from './source.ts';
@@ -83,7 +83,7 @@ export function ironicInventory(cloud: Cloud): IronicInventory {
       (error instanceof AccessError && /status (403|500)\b/.test(error.message));
     if (!isRefused) throw error;
     throw new AccessError(
-      `${error.message}; conductors are shown to the role reader with system scope (system_scope: all), asked as ${await cloud.scope()}`,
+      `${error.message}; conductors are shown to the role reader with system scope (system_scope: all), asked as ${describeScope(await cloud.scope())}`,
       { cause: error },
     );
   }

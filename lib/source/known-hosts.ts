@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { matchesPattern } from './ssh-pattern.ts';
 
 /*
  * The format of known_hosts: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". https://man.openbsd.org/sshd.8
@@ -14,9 +15,9 @@ export interface KnownHost {
 }
 
 /** `known`: exactly this key is there for this host. `changed`: another key of its type is. */
-export type HostKeyVerdict =
+export type HostKeyVerdict<Entry extends KnownHost = KnownHost> =
   | { readonly verdict: 'known' }
-  | { readonly verdict: 'revoked' | 'changed'; readonly lineNumber: number }
+  | { readonly verdict: 'revoked' | 'changed'; readonly entry: Entry }
   | { readonly verdict: 'unknown'; readonly otherTypes: readonly string[]; readonly hasAuthority: boolean };
 
 const markers = new Map([
@@ -46,22 +47,22 @@ export function parseKnownHosts(text: string): KnownHost[] {
  * What known_hosts says of the key that a host shows. A host on another port than 22 is written `[host]:port`;
  * as with OpenSSH, an entry without the port counts as well when it has this very key.
  */
-export function judgeHostKey(
-  entries: readonly KnownHost[],
+export function judgeHostKey<Entry extends KnownHost>(
+  entries: readonly Entry[],
   host: string,
   port: number,
   key: Buffer,
-): HostKeyVerdict {
+): HostKeyVerdict<Entry> {
   const name = entryName(host, port);
   const mine = entries.filter((entry) => matches(entry, name));
   const revoked = [...mine, ...entries.filter((entry) => matches(entry, host.toLowerCase()))].find(
     (entry) => entry.marker === 'revoked' && entry.key.equals(key),
   );
-  if (revoked !== undefined) return { verdict: 'revoked', lineNumber: revoked.lineNumber };
+  if (revoked !== undefined) return { verdict: 'revoked', entry: revoked };
   const keys = mine.filter((entry) => entry.marker === 'none');
   if (keys.some((entry) => entry.key.equals(key))) return { verdict: 'known' };
   const other = keys.find((entry) => entry.keyType === keyTypeOf(key));
-  if (other !== undefined) return { verdict: 'changed', lineNumber: other.lineNumber };
+  if (other !== undefined) return { verdict: 'changed', entry: other };
   if (port !== 22 && keys.length === 0) {
     if (judgeHostKey(entries, host, 22, key).verdict === 'known') return { verdict: 'known' };
   }
@@ -101,8 +102,8 @@ function matches(entry: KnownHost, name: string): boolean {
   for (const pattern of entry.patterns) {
     if (pattern.startsWith('|')) matched ||= matchesHash(pattern, name);
     else if (pattern.startsWith('!')) {
-      if (matchesPattern(pattern.slice(1), name)) return false;
-    } else matched ||= matchesPattern(pattern, name);
+      if (matchesPattern(name, pattern.slice(1).toLowerCase())) return false;
+    } else matched ||= matchesPattern(name, pattern.toLowerCase());
   }
   return matched;
 }
@@ -113,26 +114,4 @@ function matchesHash(pattern: string, name: string): boolean {
   const wanted = Buffer.from(hash, 'base64');
   const found = createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest();
   return wanted.length === found.length && timingSafeEqual(wanted, found);
-}
-
-/** `*` and `?` as in OpenSSH's match_pattern: brackets are ordinary characters. Linear, with one way back. */
-function matchesPattern(pattern: string, name: string): boolean {
-  const wanted = pattern.toLowerCase();
-  let at = 0;
-  let star = -1;
-  let retry = 0;
-  for (let index = 0; index < name.length;) {
-    if (wanted[at] === '*') {
-      star = at++;
-      retry = index;
-    } else if (wanted[at] === '?' || wanted[at] === name[index]) {
-      at += 1;
-      index += 1;
-    } else if (star >= 0) {
-      at = star + 1;
-      index = ++retry;
-    } else return false;
-  }
-  while (wanted[at] === '*') at += 1;
-  return at === wanted.length;
 }

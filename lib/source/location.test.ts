@@ -23,7 +23,7 @@ test('ssh and tftp, with their defaults, and IPv6', () => {
     user: 'root',
     path: '/etc/ironic/ironic.conf',
   });
-  expect(parseLocation('ssh://c1/a', '/')).toMatchObject({ port: 22, user: undefined });
+  expect(parseLocation('ssh://c1/a', '/')).toMatchObject({ port: undefined, user: undefined });
   expect(parseLocation('tftp://[::1]/', '/')).toEqual({ kind: 'tftp', host: '::1', port: 69 });
 });
 
@@ -32,6 +32,7 @@ test.for([
   ['ssh://u:secret@host/x', 'must not hold a password'],
   ['ssh://host', 'names no file'],
   ['tftp://', 'not a location'],
+  ['ssh://c1/%zz', 'a % that begins no escape'],
 ])('%j is refused', ([text, message]) => {
   expect(() => parseLocation(text ?? '', '/')).toThrow(UsageError);
   expect(() => parseLocation(text ?? '', '/')).toThrow(message);

@@ -8,13 +8,15 @@ export type Location =
   | { readonly kind: 'tftp'; readonly host: string; readonly port: number }
   | {
       readonly kind: 'ssh';
+      /** As written: a name of deployment.yaml's `hosts`, of ~/.ssh/config, or of the host itself. */
       readonly host: string;
-      readonly port: number;
+      /** Undefined where the location names none. */
+      readonly port: number | undefined;
       readonly user: string | undefined;
       readonly path: string;
     };
 
-const defaultPorts = { 'ssh:': 22, 'tftp:': 69 } as const;
+const defaultTftpPort = 69;
 
 /**
  * Reads `ssh://[user@]host[:port]/path`, `tftp://host[:port]/` or a path, which starts from `folder` unless it
@@ -32,17 +34,25 @@ export function parseLocation(text: string, folder: string): Location {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   switch (url.protocol) {
     case 'tftp:':
-      return { kind: 'tftp', host, port: Number(url.port || defaultPorts['tftp:']) };
+      return { kind: 'tftp', host, port: Number(url.port || defaultTftpPort) };
     case 'ssh:': {
       if (url.pathname.length < 2) throw new UsageError(`${text}: names no file`);
-      const user = url.username === '' ? undefined : decodeURIComponent(url.username);
-      const port = Number(url.port || defaultPorts['ssh:']);
-      return { kind: 'ssh', host, port, user, path: decodeURIComponent(url.pathname) };
+      const user = url.username === '' ? undefined : decoded(url.username, text);
+      const port = url.port === '' ? undefined : Number(url.port);
+      return { kind: 'ssh', host: decoded(host, text), port, user, path: decoded(url.pathname, text) };
     }
     default:
       throw new UsageError(
         `${text}: ${url.protocol}// is not supported; a path, ssh:// or tftp:// is expected`,
       );
+  }
+}
+
+function decoded(part: string, text: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch (error) {
+    throw new UsageError(`${text}: ${part}: a % that begins no escape; write %25 for it`, { cause: error });
   }
 }
 

@@ -11,6 +11,31 @@ import type { ConductorRecord, NodeRecord, PortRecord } from '../ironic/records.
 export interface Files {
   readonly origin: string;
   open(path: string): Promise<Blob>;
+  /** The names in a directory, in no order; absent where nothing can be listed, as over TFTP. */
+  list?(path: string): Promise<readonly string[]>;
+  /** What is known of a file or directory, symbolic links followed; absent where nothing tells. */
+  status?(path: string): Promise<FileStatus>;
+}
+
+/** Files that can be listed and looked at. */
+export type ListedFiles = Files & Required<Pick<Files, 'list' | 'status'>>;
+
+/** What a machine knows of a file of its own. */
+export interface FileStatus {
+  readonly kind: 'file' | 'directory' | 'other';
+  /** The twelve bits of chmod, such as 0o644. */
+  readonly mode: number;
+  readonly owner: Identity;
+  readonly group: Identity;
+  readonly sizeInBytes: number;
+  /** The SELinux context, such as `system_u:object_r:tftpdir_t:s0`; absent where there is none or nothing told. */
+  readonly label?: string;
+}
+
+/** A user or group; the name is absent where only the number is known. */
+export interface Identity {
+  readonly id: number;
+  readonly name?: string;
 }
 
 /** What is enrolled: Ironic's API, or a recording of its answers. */

@@ -1,174 +1,193 @@
-import { readFile } from 'node:fs/promises';
-import { homedir, userInfo } from 'node:os';
-import { join } from 'node:path';
-import type { Client, ConnectConfig, SFTPWrapper, ServerHostKeyAlgorithm } from 'ssh2';
-import { AccessError, UsageError, describeError } from '../errors.ts';
-import { fingerprint, judgeHostKey, keyTypeOf, knownKeyTypes, parseKnownHosts } from './known-hosts.ts';
+import type { Duplex } from 'node:stream';
+import type { Client, ConnectConfig, SFTPWrapper } from 'ssh2';
+import { AccessError, describeError } from '../errors.ts';
+import { within } from './deadline.ts';
+import { readHostKeys } from './ssh-host-key.ts';
+import { type Credentials, credentialsOf } from './ssh-identity.ts';
+import type { SshTarget } from './ssh-target.ts';
+import { turns } from './turns.ts';
 
-export interface SshOptions {
-  readonly host: string;
-  readonly port?: number;
-  /** The name of the user here unless said otherwise, as with ssh. */
-  readonly user?: string | undefined;
-  /** A private key file (OpenSSH or PEM). */
-  readonly identityFile?: string | undefined;
-  /** For an identity that is encrypted. */
-  readonly passphrase?: string | undefined;
-  /** The socket of an ssh-agent. Without it and without an identity file: SSH_AUTH_SOCK. */
-  readonly agentSocket?: string | undefined;
-  /** `~/.ssh/known_hosts` unless said otherwise. */
-  readonly knownHostsFile?: string | undefined;
-  /** For the handshake, and for each answer after it. */
-  readonly timeoutInMilliseconds?: number;
-}
+/** The host has no SFTP, or does not give it to this user. */
+export class NoSftpError extends AccessError {}
 
+/** A host that let us in. */
 export interface SshConnection {
-  readonly sftp: SFTPWrapper;
+  readonly origin: string;
+  readonly client: Client;
+  /** For each answer. */
+  readonly timeoutInMilliseconds: number;
+  /** Its SFTP, started when first asked for. @throws NoSftpError */
+  sftp(): Promise<SFTPWrapper>;
+  /** sshd allows ten sessions on one connection (MaxSessions); a command runs in one of its own. */
+  readonly inTurn: ReturnType<typeof turns>;
   /** True once the connection is gone. */
-  readonly isClosed: () => boolean;
-  readonly close: () => void;
+  isClosed(): boolean;
+  close(): void;
 }
 
-/** RSA keys are used with SHA-2 only: signatures with SHA-1 are refused by OpenSSH since 8.8 as well. */
-const algorithmsOfType: Readonly<Record<string, readonly ServerHostKeyAlgorithm[]>> = {
-  'ssh-ed25519': ['ssh-ed25519'],
-  'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
-  'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
-  'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
-  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
+const commandsAtATime = 4;
+
+/** RFC 4254, section 5.1. */
+const SSH_OPEN_ADMINISTRATIVELY_PROHIBITED = 1;
+
+/** How far a connection came, and what it says of a host that then says nothing. */
+const stages = {
+  start: 'no answer at all',
+  connected: 'it accepts connections, but does not speak SSH',
+  known: 'its key is right, but it does not let us in or refuse',
 };
 
 /**
- * Connects, verifies the host key against known_hosts, authenticates, and starts SFTP.
- * @throws AccessError saying which of these failed, UsageError when there is nothing to authenticate with
+ * Connects, verifies the host key against known_hosts, and authenticates.
+ * @param stream what leads to the host, when a jump host does
+ * @throws AccessError saying which of these failed
  */
-export async function connectSsh(options: SshOptions): Promise<SshConnection> {
-  const { host, port = 22, user = userInfo().username, identityFile } = options;
-  const { knownHostsFile = join(homedir(), '.ssh', 'known_hosts') } = options;
-  const { timeoutInMilliseconds = 15_000 } = options;
-  const origin = sshOrigin(options);
-  const ownAgent = identityFile === undefined ? process.env['SSH_AUTH_SOCK'] : undefined;
-  const agentSocket = options.agentSocket ?? ownAgent;
-  if (identityFile === undefined && agentSocket === undefined) {
-    throw new UsageError(`${origin}: neither an identity file nor an ssh-agent to authenticate with`);
-  }
-  const readOwn = async (path: string, what: string) =>
-    readFile(path).catch((error: unknown) => {
-      throw new AccessError(`${origin}: the ${what} cannot be read: ${describeError(error)}`, {
-        cause: error,
-      });
-    });
-  const known = parseKnownHosts((await readOwn(knownHostsFile, 'known_hosts file')).toString('utf8'));
-  const privateKey = identityFile === undefined ? undefined : await readOwn(identityFile, 'identity file');
-  let hostKeyFault: AccessError | undefined;
+export async function connectSsh(target: SshTarget, stream?: Duplex): Promise<SshConnection> {
+  const { host, port, user: username, timeoutInMilliseconds } = target;
+  const origin = sshOrigin(target);
+  const hostKeys = await readHostKeys(target, origin);
+  const { default: ssh2 } = await import('ssh2');
+  const credentials = await credentialsOf(ssh2, target, origin);
+  let refused: AccessError | undefined;
+  let stage: keyof typeof stages = 'start';
 
-  const knownTypes = knownKeyTypes(known, host, port);
-  const types = [
-    ...knownTypes,
-    ...Object.keys(algorithmsOfType).filter((type) => !knownTypes.includes(type)),
-  ];
   const config: ConnectConfig = {
-    host,
-    port,
-    username: user,
+    username,
+    ...(stream === undefined ? { host, port } : { sock: stream }),
     readyTimeout: timeoutInMilliseconds,
     keepaliveInterval: 10_000,
     keepaliveCountMax: 3,
-    algorithms: { serverHostKey: types.flatMap((type) => algorithmsOfType[type] ?? []) },
+    algorithms: { serverHostKey: hostKeys.algorithms },
+    authHandler: credentials.methods,
     hostVerifier: (key: Buffer) => {
-      hostKeyFault = describeHostKey(key);
-      return hostKeyFault === undefined;
+      refused = hostKeys.refuse(key);
+      if (refused === undefined) stage = 'known';
+      return refused === undefined;
     },
-    ...(privateKey !== undefined && { privateKey }),
-    ...(options.passphrase !== undefined && { passphrase: options.passphrase }),
-    ...(agentSocket !== undefined && { agent: agentSocket }),
   };
 
-  function describeHostKey(key: Buffer): AccessError | undefined {
-    const judged = judgeHostKey(known, host, port, key);
-    const seen = `${keyTypeOf(key)} ${fingerprint(key)}`;
-    switch (judged.verdict) {
-      case 'known':
-        return undefined;
-      case 'revoked':
-        return new AccessError(
-          `${origin}: host key ${seen} is revoked in ${knownHostsFile}:${judged.lineNumber}`,
-        );
-      case 'changed':
-        return new AccessError(
-          `${origin}: host key ${seen} is not the one in ${knownHostsFile}:${judged.lineNumber}: changed, or another host answers`,
-        );
-      case 'unknown': {
-        const others =
-          judged.otherTypes.length > 0 ? `, which has ${judged.otherTypes.join(', ')} of it` : '';
-        const authority = judged.hasAuthority ? '; host certificates (@cert-authority) are not read' : '';
-        return new AccessError(
-          `${origin}: host key ${seen} is not in ${knownHostsFile}${others}${authority}`,
-        );
-      }
-    }
-  }
-
-  function explain(error: Error & { level?: string; code?: string }): AccessError {
-    if (hostKeyFault !== undefined) return hostKeyFault;
-    const cause = { cause: error };
-    if (error.level === 'client-timeout') {
-      return new AccessError(`${origin}: no SSH connection within ${timeoutInMilliseconds / 1000} s`, cause);
-    }
-    if (error.level === 'client-authentication') {
-      const means = [identityFile, agentSocket === undefined ? undefined : 'the ssh-agent'].filter(Boolean);
-      return new AccessError(
-        `${origin}: authentication refused for ${user} with ${means.join(' and ')}`,
-        cause,
-      );
-    }
-    return new AccessError(`${origin}: ${error.code ?? describeError(error)}`, cause);
-  }
-
-  const { default: ssh2 } = await import('ssh2');
   const client: Client = new ssh2.Client();
   let closed = false;
   try {
-    const sftp = await new Promise<SFTPWrapper>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(Object.assign(new Error('no answer'), { level: 'client-timeout' })),
-        timeoutInMilliseconds + 1000,
-      );
-      client.on('error', reject);
+    // ssh2's own deadline does not cover everything: a second behind it, ours does.
+    await within<void>(timeoutInMilliseconds + 1000, noAnswer, (resolve, reject) => {
+      client.on('error', (error: Error & { level?: string }) => {
+        // The next key is tried.
+        if (error.level !== 'agent') reject(error);
+      });
       client.on('close', () => {
         closed = true;
-        clearTimeout(timer);
-        reject(new Error('the server closed the connection'));
+        reject(new Error('the host closed the connection'));
       });
-      // Without it, every small request waits for the acknowledgement of the one before.
-      client.on('connect', () => client.setNoDelay(true));
-      client.on('ready', () => {
-        client.sftp((error, opened) => {
-          clearTimeout(timer);
-          if (error === undefined || error === null) resolve(opened);
-          else reject(new AccessError(`${origin}: no SFTP: ${describeError(error)}`, { cause: error }));
-        });
+      client.on('connect', () => {
+        if (stage === 'start') stage = 'connected';
+        // Without it, every small request waits for the acknowledgement of the one before.
+        client.setNoDelay(true);
       });
-      try {
-        client.connect(config);
-      } catch (error) {
-        reject(
-          new AccessError(`${origin}: the identity cannot be used: ${describeError(error)}`, {
-            cause: error,
-          }),
-        );
-      }
+      client.on('ready', () => resolve());
+      client.connect(config);
     });
-    sftp.setMaxListeners(0); // each request under way listens for the end
-    return { sftp, isClosed: () => closed, close: () => void client.end() };
   } catch (error) {
     client.destroy();
-    throw error instanceof AccessError ? error : explain(error as Error);
+    throw refused ?? explain(error as Error, target, credentials, stages[stage]);
   }
+
+  let starting: Promise<SFTPWrapper> | undefined;
+  return {
+    origin,
+    client,
+    timeoutInMilliseconds,
+    inTurn: turns(commandsAtATime),
+    isClosed: () => closed,
+    sftp: () => (starting ??= startSftp(client, origin, timeoutInMilliseconds)),
+    close() {
+      client.end();
+      // A host that does not answer does not hold us up either.
+      setTimeout(() => client.destroy(), 1000).unref();
+    },
+  };
+}
+
+const noAnswer = () => Object.assign(new Error('no answer'), { level: 'client-timeout' });
+
+async function startSftp(
+  client: Client,
+  origin: string,
+  timeoutInMilliseconds: number,
+): Promise<SFTPWrapper> {
+  const late = () => new NoSftpError(`${origin}: no SFTP within ${timeoutInMilliseconds / 1000} s`);
+  const sftp = await within<SFTPWrapper>(timeoutInMilliseconds, late, (resolve, reject) =>
+    client.sftp((error, opened) => {
+      if (error === undefined || error === null) resolve(opened);
+      else reject(new NoSftpError(`${origin}: no SFTP: ${describeError(error)}`, { cause: error }));
+    }),
+  );
+  sftp.setMaxListeners(0); // each request under way listens for the end
+  return sftp;
+}
+
+/**
+ * What leads through a host to another.
+ * @throws AccessError when the host does not reach it or does not let it through
+ */
+export async function forward(connection: SshConnection, target: SshTarget): Promise<Duplex> {
+  const { origin, client, timeoutInMilliseconds } = connection;
+  const { host, port } = target;
+  const what = `${sshOrigin(target)}: its jump host ${origin}`;
+  const late = () => new AccessError(`${what} reaches it not within ${timeoutInMilliseconds / 1000} s`);
+  return within<Duplex>(timeoutInMilliseconds, late, (resolve, reject) =>
+    client.forwardOut('127.0.0.1', 0, host, port, (error, stream) => {
+      if (error === undefined) return resolve(stream);
+      const { reason } = error as { reason?: unknown };
+      const isForbidden = reason === SSH_OPEN_ADMINISTRATIVELY_PROHIBITED;
+      const advice = isForbidden ? ' (it forbids this: AllowTcpForwarding in its sshd_config)' : '';
+      reject(
+        new AccessError(`${what} does not get through to it: ${describeError(error)}${advice}`, {
+          cause: error,
+        }),
+      );
+    }),
+  );
+}
+
+const refusals: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the host answers, but no SSH server listens there',
+  ENOTFOUND: 'no host of this name is known',
+  EAI_AGAIN: 'no name server answers',
+  EHOSTUNREACH: 'no way leads to the host',
+  ENETUNREACH: 'no way leads to the host',
+  ETIMEDOUT: 'no answer at all',
+};
+
+function explain(
+  error: Error & { level?: string; code?: string },
+  target: SshTarget,
+  { offered, unusable }: Credentials,
+  stage: string,
+): AccessError {
+  const origin = sshOrigin(target);
+  const cause = { cause: error };
+  if (error.level === 'client-timeout') {
+    const seconds = target.timeoutInMilliseconds / 1000;
+    return new AccessError(`${origin}: no SSH connection within ${seconds} s: ${stage}`, cause);
+  }
+  const tooMany = /too many authentication failures/i.test(error.message);
+  if (error.level === 'client-authentication' || tooMany) {
+    const rest = unusable.length === 0 ? '' : `; ${unusable.join('; ')}`;
+    const advice = tooMany ? '; too many keys were offered: name one, with IdentitiesOnly' : '';
+    return new AccessError(
+      `${origin}: authentication refused for ${target.user} with ${offered.join(' and ')}${rest}${advice}`,
+      cause,
+    );
+  }
+  const { code } = error;
+  if (code === undefined) return new AccessError(`${origin}: ${describeError(error)}`, cause);
+  const meaning = refusals[code];
+  return new AccessError(`${origin}: ${code}${meaning === undefined ? '' : `: ${meaning}`}`, cause);
 }
 
 /** `ssh://user@host:port`, without the port where it is 22. */
-export function sshOrigin({ host, port = 22, user = userInfo().username }: SshOptions): string {
+export function sshOrigin({ host, port, user }: Pick<SshTarget, 'host' | 'port' | 'user'>): string {
   const name = host.includes(':') ? `[${host}]` : host;
   return `ssh://${user}@${name}${port === 22 ? '' : `:${port}`}`;
 }

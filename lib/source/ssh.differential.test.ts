@@ -1,87 +1,39 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { chmod, copyFile, readFile, symlink, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { OpenSsh, keyTypes } from '../../fixtures/ssh/openssh.ts';
 import { AccessError, MissingError } from '../errors.ts';
 import { fingerprint, judgeHostKey, parseKnownHosts } from './known-hosts.ts';
-import { type SshOptions, sshFiles } from './ssh.ts';
+import { type SshOptions, sshFiles } from '../../fixtures/simulated/ssh-files.ts';
 
 /* Against OpenSSH: sshd with internal-sftp on a high port, and known_hosts made by ssh-keygen and ssh-keyscan. */
-const types = ['ed25519', 'ecdsa', 'rsa'] as const;
+const types = keyTypes;
 const { username } = userInfo();
 const large = randomBytes(20_000_003);
-const daemons = new Map<string, { port: number; process: ChildProcess }>();
+let openSsh: OpenSsh;
 let folder = '';
 let port = 0;
 
-const at = (name: string) => join(folder, name);
-const keygen = (...args: string[]) => execFileSync('ssh-keygen', args, { encoding: 'utf8', stdio: 'pipe' });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const address = server.address() as { port: number };
-  await new Promise<void>((resolve) => void server.close(() => resolve()));
-  return address.port;
-}
-
-/** The hashed lines that ssh-keyscan writes, in a file: the port is `[host]:port` in them. */
-async function scanned(ofPort: number, type: string): Promise<string> {
-  const path = at(`known_hosts-${ofPort}-${type}`);
-  let lines = '';
-  for (let tries = 0; tries < 50 && lines === ''; tries++) {
-    const args = ['-H', '-t', type, '-p', String(ofPort), '127.0.0.1'];
-    // It fails while the daemon does not listen yet.
-    lines = spawnSync('ssh-keyscan', args, { encoding: 'utf8' }).stdout;
-    if (lines === '') await new Promise((resolve) => void setTimeout(resolve, 100));
-  }
-  expect(lines).toMatch(/^\|1\|/m);
-  await writeFile(path, lines);
-  return path;
-}
-
-async function startDaemon(name: string, hostKeys: readonly string[]): Promise<number> {
-  const ownPort = await freePort();
-  const config = [
-    `Port ${ownPort}`,
-    'ListenAddress 127.0.0.1',
-    ...hostKeys.map((type) => `HostKey ${at(`host_${type}`)}`),
-    `AuthorizedKeysFile ${at('authorized_keys')}`,
-    'StrictModes no',
-    'UsePAM no',
-    'PasswordAuthentication no',
-    `PidFile ${at(`${name}.pid`)}`,
-    'Subsystem sftp internal-sftp',
-  ];
-  await writeFile(at(`${name}.conf`), `${config.join('\n')}\n`);
-  const process = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', at(`${name}.conf`)], { stdio: 'ignore' });
-  daemons.set(name, { port: ownPort, process });
-  return ownPort;
-}
+const at = (name: string) => openSsh.at(name);
+const keygen = (...args: string[]) => openSsh.keygen(...args);
+const scanned = async (ofPort: number, type: string) => openSsh.scan(ofPort, type);
+const startDaemon = async (name: string, hostKeys: readonly string[]) => openSsh.start(name, hostKeys);
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-sshd-'));
-  await mkdir('/run/sshd', { recursive: true });
-  for (const type of types) {
-    keygen('-q', '-t', type, '-N', '', '-f', at(`host_${type}`));
-    keygen('-q', '-t', type, '-N', '', '-f', at(`user_${type}`));
-  }
+  openSsh = await OpenSsh.create();
+  ({ folder } = openSsh);
   keygen('-q', '-t', 'ed25519', '-N', 'a passphrase', '-f', at('user_locked'));
-  const users = [...types, 'locked'].map((type) => readFile(at(`user_${type}.pub`), 'utf8'));
-  await writeFile(at('authorized_keys'), (await Promise.all(users)).join(''));
+  keygen('-q', '-t', 'ed25519', '-N', '', '-f', at('user_stranger'));
+  await openSsh.authorise(...[...types, 'locked'].map((type) => `user_${type}`));
   await writeFile(at('large'), large);
   await writeFile(at('small'), 'content\n');
   await symlink(at('small'), at('link'));
   execFileSync('mkfifo', [at('pipe')]);
   port = await startDaemon('all', types);
 });
-afterAll(async () => {
-  for (const { process } of daemons.values()) process.kill();
-  await rm(folder, { recursive: true });
-});
+afterAll(async () => openSsh[Symbol.asyncDispose]());
 
 async function options(change: Partial<SshOptions> = {}): Promise<SshOptions> {
   return {
@@ -105,33 +57,51 @@ test.for(types)('a user key of type %s is let in', async (type) => {
   expect((await files.open(at('link'))).sizeInBytes).toBe(8);
 });
 
-test('an encrypted key needs its passphrase', async () => {
-  const locked = await options({ identityFile: at('user_locked') });
-  await using files = sshFiles({ ...locked, passphrase: 'a passphrase' });
-  expect((await files.open(at('small'))).sizeInBytes).toBe(8);
-  await expect(sshFiles(locked).open(at('small'))).rejects.toThrow('the identity cannot be used');
-  const wrong = sshFiles({ ...locked, passphrase: 'another' }).open(at('small'));
-  await expect(wrong).rejects.toThrow(/^(?!.*another).*the identity cannot be used/);
+test('an encrypted key needs an ssh-agent, and says so', async () => {
+  const locked = await options({ identityFile: at('user_locked'), home: folder });
+  vi.stubEnv('SSH_AUTH_SOCK', undefined);
+  await expect(sshFiles(locked).open(at('small'))).rejects.toThrow(
+    `user_locked is encrypted, and no ssh-agent holds it: run ssh-add ${at('user_locked')}; no ssh-agent (SSH_AUTH_SOCK)`,
+  );
+  vi.unstubAllEnvs();
 });
 
-test('an ssh-agent is asked', async () => {
-  const agent = spawn('ssh-agent', ['-D', '-a', at('agent')], { stdio: 'ignore' });
+async function withAgent(keys: readonly string[], run: () => Promise<void>): Promise<void> {
+  const socket = at(`agent-${keys.length}`);
+  const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
+  const env = {
+    ...process.env,
+    SSH_AUTH_SOCK: socket,
+    SSH_ASKPASS: at('askpass'),
+    SSH_ASKPASS_REQUIRE: 'force',
+  };
   try {
-    await expect
-      .poll(
-        () => {
-          const env = { ...process.env, SSH_AUTH_SOCK: at('agent') };
-          return execFileSync('ssh-add', ['-q', at('user_ed25519')], { env, stdio: 'pipe' }).length;
-        },
-        { timeout: 5000 },
-      )
-      .toBe(0);
-    const { identityFile: _, ...rest } = await options();
-    await using files = sshFiles({ ...rest, agentSocket: at('agent') });
-    expect((await files.open(at('small'))).sizeInBytes).toBe(8);
+    const add = () =>
+      execFileSync('ssh-add', ['-q', ...keys.map((key) => at(key))], { env, stdio: 'pipe' }).length;
+    await expect.poll(add, { timeout: 5000 }).toBe(0);
+    vi.stubEnv('SSH_AUTH_SOCK', socket);
+    await run();
   } finally {
+    vi.unstubAllEnvs();
     agent.kill();
   }
+}
+
+test('an ssh-agent is asked: for any key of it, or for the named ones only', async () => {
+  await writeFile(at('askpass'), '#!/bin/sh\necho a passphrase\n', { mode: 0o700 });
+  const { identityFile: _, ...rest } = await options({ home: folder });
+  await withAgent(['user_stranger', 'user_locked'], async () => {
+    await using any = sshFiles(rest);
+    expect((await any.open(at('small'))).sizeInBytes).toBe(8);
+    // Its private half is encrypted: only the agent can sign with it.
+    await using named = sshFiles({ ...rest, identityFile: at('user_locked') });
+    expect((await named.open(at('small'))).sizeInBytes).toBe(8);
+    const wrong = sshFiles({ ...rest, identityFile: at('user_stranger') }).open(at('small'));
+    await expect(wrong).rejects.toThrow(/: authentication refused for \S+ with a key of the ssh-agent$/);
+  });
+  vi.stubEnv('SSH_AUTH_SOCK', at('nothing-here'));
+  await expect(sshFiles(rest).open(at('small'))).rejects.toThrow('nothing-here cannot be asked: ');
+  vi.unstubAllEnvs();
 });
 
 test('a large file is read in ranges as it is', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +8,8 @@ import {
   startSshServer,
   strangerIdentity,
 } from '../../fixtures/simulated/ssh-server.ts';
-import { AccessError, FormatError, MissingError, UsageError } from '../errors.ts';
-import { type SshOptions, sshFiles } from './ssh.ts';
+import { AccessError, FormatError, MissingError } from '../errors.ts';
+import { type SshOptions, sshFiles } from '../../fixtures/simulated/ssh-files.ts';
 
 let folder = '';
 let fileNumber = 0;
@@ -161,17 +161,30 @@ test('an identity that cannot be used is told without its content', async () => 
     .open('/etc/empty')
     .catch((error: unknown) => error);
   expect(failed).toBeInstanceOf(AccessError);
-  expect(String(failed)).toContain('the identity cannot be used');
+  expect(String(failed)).toMatch(/nothing to authenticate with: \S+ cannot be used: /);
   expect(String(failed)).not.toContain(secret);
   await expect(sshFiles({ ...options, identityFile: '/nonexistent' }).open('/etc/empty')).rejects.toThrow(
-    'the identity file cannot be read: ENOENT',
+    'nothing to authenticate with: /nonexistent cannot be read: no such file',
   );
   await expect(sshFiles({ ...options, knownHostsFile: '/nonexistent' }).open('/etc/empty')).rejects.toThrow(
-    'the known_hosts file cannot be read: ENOENT',
+    'no known_hosts file can be read, and the host cannot be told from another: /nonexistent: no such file',
   );
+});
+
+test('without a word about identities, the usual ones are tried', async () => {
+  const { server, options } = await serving();
   const { identityFile: _, ...without } = options;
   vi.stubEnv('SSH_AUTH_SOCK', undefined);
-  await expect(sshFiles(without).open('/etc/empty')).rejects.toThrow(UsageError);
+  const home = await mkdtemp(join(folder, 'home-'));
+  const none = sshFiles({ ...without, home }).open('/etc/empty');
+  await expect(none).rejects.toThrow(
+    /nothing to authenticate with: none of \S+\/id_rsa, \S+\/id_ecdsa, \S+\/id_ed25519 is there; no ssh-agent \(SSH_AUTH_SOCK\)$/,
+  );
+  await mkdir(join(home, '.ssh'));
+  await writeFile(join(home, '.ssh', 'id_ecdsa'), strangerIdentity(), { mode: 0o600 });
+  await writeFile(join(home, '.ssh', 'id_ed25519'), server.identity, { mode: 0o600 });
+  await using files = sshFiles({ ...without, home });
+  expect((await files.open('/etc/empty')).sizeInBytes).toBe(0);
   vi.unstubAllEnvs();
 });
 
@@ -182,11 +195,13 @@ test('a host that accepts and says nothing, and one that refuses, are told in bo
   ends.push(async () => void mute.close());
   const { port } = mute.address() as { port: number };
   await expect(sshFiles({ ...options, port, timeoutInMilliseconds: 200 }).open('/etc/empty')).rejects.toThrow(
-    `ssh://assay@127.0.0.1:${port}: no SSH connection within 0.2 s`,
+    `ssh://assay@127.0.0.1:${port}: no SSH connection within 0.2 s: it accepts connections, but does not speak SSH`,
   );
   await server.close();
   ends.length = 0;
-  await expect(sshFiles(options).open('/etc/empty')).rejects.toThrow(/127\.0\.0\.1:\d+: ECONNREFUSED/);
+  await expect(sshFiles(options).open('/etc/empty')).rejects.toThrow(
+    /127\.0\.0\.1:\d+: ECONNREFUSED: the host answers, but no SSH server listens there$/,
+  );
 });
 
 test('a read that is never answered ends', async () => {
@@ -197,7 +212,7 @@ test('a read that is never answered ends', async () => {
 
 test('a host without SFTP is told', async () => {
   const { files } = await serving({ withoutSftp: true });
-  await expect(files.open('/etc/empty')).rejects.toThrow('no SFTP');
+  await expect(files.open('/etc/empty')).rejects.toThrow(/: no SFTP: .*; it runs no commands: /);
 });
 
 test('after a lost connection it connects again', async () => {

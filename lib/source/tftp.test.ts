@@ -73,7 +73,8 @@ test.for<[number, string, typeof AccessError | typeof MissingError]>([
   [1, 'File not found', MissingError],
   [0, 'No such file or directory', MissingError],
   [0, 'Out of memory', AccessError],
-  [2, 'Only absolute filenames allowed', AccessError],
+  [0, 'Permission denied', MissingError],
+  [2, 'Only absolute filenames allowed', MissingError],
   [3, 'Disk full', AccessError],
 ])('error %i "%s" is told in the words of the server', async ([code, text, kind]) => {
   const { files } = await serving(firmware, { error: { code, text } });

@@ -32,8 +32,8 @@ export interface TftpFiles extends Files {
 /**
  * The files of a TFTP server, asked for by the very names that firmware asks for: a leading `/` makes a difference
  * to many servers, so names are sent as they are. A file is read whole into memory.
- * @throws on `open` and `stat`: MissingError (error 1), AccessError (other errors with the server's text; no
- *   answer), FormatError (truncated, against the protocol), LimitError
+ * @throws on `open` and `stat`: MissingError (errors 1 and 2, and what says the same), AccessError (other errors with
+ *   the server's text; no answer), FormatError (truncated, against the protocol), LimitError
  */
 export function tftpFiles(options: TftpOptions): TftpFiles {
   const { host, port = 69, blockSizeInBytes = 1468, limitInBytes = 64 * 1024 * 1024 } = options;
@@ -181,9 +181,12 @@ function agreed(options: ReadonlyMap<string, string>, request: Request) {
 
 function refusal(origin: string, code: number, text: string): AssayError {
   const said = `${origin}: TFTP error ${code}${text === '' ? '' : `: ${text}`}`;
-  // Error 0 has no meaning but its text, and some servers say so that a file is absent.
+  // TFTP knows no users: what is refused here is refused to a node, too, and as good as absent. Error 0 has no meaning
+  // but its text.
   const missing =
     code === errorCode.fileNotFound ||
-    (code === errorCode.notDefined && /no such file|not found|does not exist/i.test(text));
+    code === errorCode.accessViolation ||
+    (code === errorCode.notDefined &&
+      /no such file|not found|does not exist|permission denied|access denied|forbidden/i.test(text));
   return missing ? new MissingError(said) : new AccessError(said);
 }

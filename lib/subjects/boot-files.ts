@@ -2,11 +2,12 @@ import { readIpxe } from '../boot/ipxe.ts';
 import { readPe } from '../boot/pe.ts';
 import { type Content, recogniseContent } from '../boot/content.ts';
 import type { Blob } from '../blob/blob.ts';
-import { AccessError, UnsupportedError } from '../errors.ts';
-import { fact } from '../facts.ts';
+import { AccessError } from '../errors.ts';
+import { type Use, fact } from '../facts.ts';
 import { needsSecureBoot } from '../ironic/secure-boot.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import type { ConductorSource } from '../world.ts';
+import { httpRoot, openServed } from './http-root.ts';
 import { type Node, allNodes, bootPlans } from './nodes.ts';
 
 /** A file that Ironic hands to firmware, as one conductor serves it. */
@@ -94,24 +95,24 @@ export const bootFileNames: SubjectKind<BootFileName> = {
   }),
 };
 
-/** What the conductor's TFTP server answers to a name. */
-async function fetch(file: BootFileSubject, name: string): Promise<Blob> {
-  const { conductor, transport } = file;
-  if (transport === 'http') {
-    throw new UnsupportedError(`${file.name}: served over HTTP by ${conductor.name}; only TFTP is read`);
-  }
+/** What the conductor's server answers to a name. */
+async function fetch({ conductor, transport }: BootFileSubject, name: string, use: Use): Promise<Blob> {
+  const { bootFiles: tally } = use.world.tallies;
+  if (transport === 'http') return openServed(await use(httpRoot, conductor), name, tally);
   if (conductor.tftp === undefined) {
     throw new AccessError(`${conductor.name}: deployment.yaml does not say where its TFTP server is (tftp)`);
   }
-  return conductor.tftp.open(name);
+  return openServed({ files: conductor.tftp }, name, tally);
 }
 
 /** The bytes that a node asking for the name gets. */
-export const served = fact('boot file as served', async (file: BootFileSubject) => fetch(file, file.name));
+export const served = fact('boot file as served', async (file: BootFileSubject, use) =>
+  fetch(file, file.name, use),
+);
 
 /** The same, asked for as firmware does that puts a slash before the name. */
-export const servedWithSlash = fact('boot file as served with a slash', async (file: BootFileSubject) =>
-  fetch(file, `/${file.name}`),
+export const servedWithSlash = fact('boot file as served with a slash', async (file: BootFileSubject, use) =>
+  fetch(file, `/${file.name}`, use),
 );
 
 /** What the bytes are, by their first ones. */

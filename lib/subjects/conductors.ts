@@ -12,6 +12,11 @@ export interface Conductor extends Subject {
   readonly source: ConductorSource;
 }
 
+/** The names of those that deployment.yaml has. */
+export const deploymentConductors = fact('conductors of deployment.yaml', async (_: Subject, { world }) =>
+  world.conductors.map(({ name }) => name),
+);
+
 /** A conductor, for the nodes of one architecture: any conductor may come to manage any of them. */
 export interface ConductorForArchitecture extends Conductor {
   readonly architecture: string;

@@ -1,5 +1,7 @@
 import { getHashes } from 'node:crypto';
 import type { Blob } from '../blob/blob.ts';
+import { cachedBlob } from '../blob/cache.ts';
+import { talliedBlob } from '../blob/tally.ts';
 import { initramfsArchitectures } from '../boot/initramfs-architectures.ts';
 import { findAgent } from '../boot/agent.ts';
 import { type Content, recogniseContent } from '../boot/content.ts';
@@ -7,7 +9,7 @@ import { digestOf } from '../boot/digest.ts';
 import { readInitramfs } from '../boot/initramfs.ts';
 import { readKernel } from '../boot/kernel.ts';
 import { moduleReleases } from '../boot/modules.ts';
-import { MissingError, UnsupportedError } from '../errors.ts';
+import { AccessError, MissingError, UnsupportedError } from '../errors.ts';
 import { fact } from '../facts.ts';
 import { ironicConfig } from '../ironic/config.ts';
 import { type DeployImages, resolveDeployImages } from '../ironic/deploy-images.ts';
@@ -15,7 +17,7 @@ import type { ImageRef } from '../ironic/image-ref.ts';
 import type { ImageRecord } from '../source/source.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import { efiBootFiles, ipxe } from './boot-files.ts';
-import { imageById, imageBytes, imageLabel, imageRecords } from './images.ts';
+import { imageById, imageBytes, imageLabel, imageRecords, imageWhere } from './images.ts';
 import { type Node, allNodes, bootPlans } from './nodes.ts';
 
 /** A kernel or initramfs of the agent, as nodes of one architecture would boot it. */
@@ -23,6 +25,8 @@ export interface DeployImage extends Subject {
   readonly architecture: string;
   readonly role: 'kernel' | 'initramfs';
   readonly ref: ImageRef;
+  /** Where it is, for evidence: `image ipa-aarch64.kernel (…)`, or a URL. */
+  readonly where: string;
   /** The field or option that names it. */
   readonly because: string;
 }
@@ -51,7 +55,7 @@ const resolvedImages = fact('images of a node', async (node: Node, use): Promise
 const found = fact('deploy images and pairs', async (_: 'all', use): Promise<Found> => {
   const images = new Map<string, Growing<DeployImage>>();
   const pairs = new Map<string, Growing<DeployPair>>();
-  const names = new Map((await use(imageRecords, 'all')).map((image) => [image.id, imageLabel(image)]));
+  const records = new Map((await use(imageRecords, 'all')).map((image) => [image.id, image]));
   for (const node of await use(allNodes, 'all')) {
     const { architecture, label: nodeName } = node;
     if (architecture === undefined) continue;
@@ -60,8 +64,10 @@ const found = fact('deploy images and pairs', async (_: 'all', use): Promise<Fou
       const add = (role: DeployImage['role'], ref: ImageRef | undefined) => {
         if (ref === undefined || ref.kind === 'invalid' || ref.kind === 'redacted') return undefined;
         const text = refText(ref);
-        const label = `${architecture} ${role} ${names.get(text) ?? text}`;
-        return grow(images, label, nodeName, { architecture, role, ref, because: resolved.because });
+        const image = records.get(text);
+        const label = `${architecture} ${role} ${image === undefined ? text : imageLabel(image)}`;
+        const where = image === undefined ? text : imageWhere(image);
+        return grow(images, label, nodeName, { architecture, role, ref, where, because: resolved.because });
       };
       const kernel = add('kernel', resolved.kernel);
       const initramfs = add('initramfs', resolved.ramdisk);
@@ -107,20 +113,24 @@ export function refText(ref: ImageRef): string {
   }
 }
 
-function kind(name: string, role?: DeployImage['role']): SubjectKind<DeployImage> {
-  return {
-    name,
-    perArchitecture: true,
-    none: 'no node of this architecture has deploy images that resolve',
-    all: fact(name, async (_, use) =>
-      (await use(found, 'all')).images.filter((image) => role === undefined || image.role === role),
-    ),
-  };
+function kind(
+  name: string,
+  isOfKind: (image: DeployImage) => boolean,
+  none = 'no node of this architecture has deploy images that resolve',
+): SubjectKind<DeployImage> {
+  const all = fact(name, async (_: 'all', use) => (await use(found, 'all')).images.filter(isOfKind));
+  return { name, perArchitecture: true, none, all };
 }
 
-export const deployImages = kind('deploy images');
-export const deployKernels = kind('deploy kernels', 'kernel');
-export const deployInitramfs = kind('deploy initramfs', 'initramfs');
+export const deployImages = kind('deploy images', () => true);
+export const deployKernels = kind('deploy kernels', ({ role }) => role === 'kernel');
+export const deployInitramfs = kind('deploy initramfs', ({ role }) => role === 'initramfs');
+/** Those of which Glance has a record. */
+export const glanceDeployImages = kind(
+  'deploy images in Glance',
+  ({ ref }) => ref.kind === 'glance',
+  'no node of this architecture has deploy images in Glance',
+);
 
 export const deployPairs: SubjectKind<DeployPair> = {
   name: 'pairs of deploy images',
@@ -129,22 +139,50 @@ export const deployPairs: SubjectKind<DeployPair> = {
   all: fact('deploy pairs', async (_, use) => (await use(found, 'all')).pairs),
 };
 
-/** What the store says of it. */
+/** What Glance says of one that is there. */
 export const record = fact(
   'record of a deploy image',
-  async ({ ref }: DeployImage, use): Promise<ImageRecord> => {
+  async (image: DeployImage, use): Promise<ImageRecord> => {
+    const { ref } = image;
     if (ref.kind === 'glance') return use(imageById, ref.id);
-    throw new UnsupportedError(
-      `${refText(ref)}: ${ref.kind}:// references are not read, only images in Glance`,
-    );
+    throw new UnsupportedError(`${refText(ref)}: not in Glance`);
   },
 );
 
+/** The bytes behind a reference that is not Glance's. */
+const fetched = fact('bytes behind a reference', async ({ ref }: DeployImage, { world }): Promise<Blob> => {
+  switch (ref.kind) {
+    case 'http':
+      return cachedBlob(talliedBlob(await world.openUrl(ref.url), world.tallies.images));
+    case 'file': {
+      const host = world.conductors.find((conductor) => conductor.host !== undefined)?.host;
+      if (host === undefined) {
+        throw new AccessError(`${refText(ref)}: a file of the conductor, which is not reached over SSH`);
+      }
+      return cachedBlob(talliedBlob(await host.open(ref.path), world.tallies.images));
+    }
+    default:
+      throw new UnsupportedError(`${refText(ref)}: references of this kind are not followed`);
+  }
+});
+
+/** Finds the image: in Glance, or on a server. */
+export const located = fact('place of a deploy image', async (image: DeployImage, use): Promise<void> => {
+  await (image.ref.kind === 'glance' ? use(record, image) : use(fetched, image));
+});
+
 export const bytes = fact('bytes of a deploy image', async (image: DeployImage, use): Promise<Blob> => {
-  const blob = await use(imageBytes, await use(record, image));
+  const blob = await (image.ref.kind === 'glance'
+    ? use(imageBytes, await use(record, image))
+    : use(fetched, image));
   if (blob.sizeInBytes === 0) throw new MissingError(`${blob.origin}: empty (0 bytes)`);
   return blob;
 });
+
+export const sizeServed = fact(
+  'size of a deploy image',
+  async (image: DeployImage, use) => (await use(bytes, image)).sizeInBytes,
+);
 
 export const content = fact('kind of deploy image', async (image: DeployImage, use): Promise<Content> => {
   const blob = await use(bytes, image);

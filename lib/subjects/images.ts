@@ -1,5 +1,6 @@
 import type { Blob } from '../blob/blob.ts';
 import { cachedBlob } from '../blob/cache.ts';
+import { talliedBlob } from '../blob/tally.ts';
 import { FormatError, MissingError } from '../errors.ts';
 import { fact } from '../facts.ts';
 import type { ImageRecord } from '../source/source.ts';
@@ -37,7 +38,8 @@ export const imageBytes = fact('bytes of an image', async (image: ImageRecord, u
   if (image.status !== 'active') {
     throw new MissingError(`${imageLabel(image)}: its status is ${image.status}, so it has no bytes to read`);
   }
-  return cachedBlob(await use.world.images.open(image));
+  const { images, tallies } = use.world;
+  return cachedBlob(talliedBlob(await images.open(image), tallies.images));
 });
 
 /** How an image is called in reports. */

@@ -49,6 +49,14 @@ export const nodes: SubjectKind<Node> = {
   all: allNodes,
 };
 
+/** The nodes of a control plane that can be asked about its conductors. */
+export const registeredNodes: SubjectKind<Node> = {
+  name: 'nodes in Ironic',
+  perArchitecture: true,
+  none: 'its answers were recorded: there is no control plane to ask',
+  all: fact('nodes in Ironic', async (_, use) => (use.world.cloud === undefined ? [] : use(allNodes, 'all'))),
+};
+
 /** The architectures that must be ready, with their nodes: those of the nodes, and those deployment.yaml names. */
 export const architecturesInUse = fact('architectures', async (_: 'all', use) => {
   const named = use.world.deployment.architectures;
