@@ -1,5 +1,3 @@
-import { inspect } from 'node:util';
-
 /**
  * The ways in which looking at a deployment can fail. Each says what it means for the verdict:
  * `UsageError` ends the run (exit code 2); the others make what depends on them *not verified*,
@@ -50,9 +48,14 @@ export class LimitError extends FormatError {
 export function describeError(error: unknown): string {
   const parts: string[] = [];
   for (let at = error, depth = 0; at !== undefined && at !== null && depth < 5; depth++) {
-    const text = at instanceof Error ? at.message || at.name : inspect(at);
+    const text = at instanceof Error ? at.message || at.name : inspected(at);
     if (text !== '' && !parts.some((part) => part.includes(text))) parts.push(text);
     at = at instanceof Error ? at.cause : undefined;
   }
   return parts.join(': ').replaceAll(/\s+/g, ' ').trim();
+}
+
+/** Imported, `node:util` takes a tenth of the time in which an image is inspected, for what is hardly ever thrown. */
+function inspected(value: unknown): string {
+  return process.getBuiltinModule('node:util').inspect(value);
 }

@@ -1,6 +1,5 @@
-import { keepCompiled } from './compile-cache.ts';
-
-keepCompiled();
+// oxlint-disable-next-line import/no-unassigned-import -- for those who call this file directly
+import './compile-cache.js';
 
 const { UsageError, describeError } = await import('./errors.ts');
 try {

@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { constants, open } from 'node:fs/promises';
 import { AccessError, FormatError, MissingError, describeError } from '../errors.ts';
 import { type Blob, checkRange } from './blob.ts';
 

@@ -3,8 +3,10 @@
  * https://docs.kernel.org/filesystems/ext4/overview.html#checksums
  */
 export function crc32c(seed: number, bytes: Uint8Array): number {
-  let crc = seed;
-  for (const byte of bytes) crc = (table[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
+  let crc = seed | 0;
+  for (let at = 0; at < bytes.length; at++) {
+    crc = (table[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0) ^ (crc >>> 8);
+  }
   return crc >>> 0;
 }
 
@@ -16,7 +18,8 @@ export function littleEndian32(value: number): Buffer {
 }
 
 const reflectedPolynomial = 0x82f6_3b78;
-const table = Uint32Array.from({ length: 256 }, (_, index) => {
+// Signed, as bitwise operators give them: a short run is over before anything is optimised.
+const table = Int32Array.from({ length: 256 }, (_, index) => {
   let value = index;
   for (let bit = 0; bit < 8; bit++)
     value = (value & 1) === 0 ? value >>> 1 : (value >>> 1) ^ reflectedPolynomial;

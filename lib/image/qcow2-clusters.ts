@@ -1,4 +1,3 @@
-import { promisify } from 'node:util';
 import { inflateRaw, zstdDecompress } from 'node:zlib';
 import type { Blob } from '../blob/blob.ts';
 import { FormatError, describeError } from '../errors.ts';
@@ -18,9 +17,7 @@ const sectorInBytes = 512;
 const subclusters = 32;
 /** How much of the L2 tables is kept. */
 const tablesKeptInBytes = 8 * 1024 * 1024;
-
-const inflate = promisify(inflateRaw);
-const unzstd = promisify(zstdDecompress);
+const spareInBytes = 64;
 
 /** What a stretch of the virtual disk is: nothing, bytes of the image file, or one compressed cluster. */
 export type Run =
@@ -170,17 +167,23 @@ export async function decompressCluster(
   clusterSizeInBytes: number,
   origin: string,
 ): Promise<Buffer> {
-  const isZstd = compression === 'zstd';
-  const compressed = isZstd ? bytes.subarray(0, zstdFrameLength(bytes)) : bytes;
-  const plain = await (isZstd ? unzstd : inflate)(compressed, { maxOutputLength: clusterSizeInBytes }).catch(
-    (error: unknown) => {
-      throw new FormatError(`${origin}: damaged ${compression} data: ${describeError(error)}`, {
-        cause: error,
-      });
-    },
-  );
+  const plain = await decompress(bytes, compression, clusterSizeInBytes).catch((error: unknown) => {
+    throw new FormatError(`${origin}: damaged ${compression} data: ${describeError(error)}`, {
+      cause: error,
+    });
+  });
   if (plain.length !== clusterSizeInBytes) {
     throw new FormatError(`${origin}: ${plain.length} bytes of the cluster's ${clusterSizeInBytes}`);
   }
   return plain;
+}
+
+function decompress(bytes: Buffer, compression: Qcow2Header['compression'], limit: number): Promise<Buffer> {
+  // With more room than is filled, zlib does not come back to ask for more.
+  const options = { maxOutputLength: limit, chunkSize: limit + spareInBytes };
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, plain: Buffer) => (error === null ? resolve(plain) : reject(error));
+    if (compression === 'zstd') zstdDecompress(bytes.subarray(0, zstdFrameLength(bytes)), options, done);
+    else inflateRaw(bytes, options, done);
+  });
 }

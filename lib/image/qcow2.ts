@@ -1,8 +1,9 @@
 import { type Blob, checkRange } from '../blob/blob.ts';
+import { Recent } from '../blob/recent.ts';
+import { zeros } from '../blob/zeros.ts';
 import { FormatError, UnsupportedError } from '../errors.ts';
 import { type Run, clusterMap, decompressCluster } from './qcow2-clusters.ts';
 import type { Qcow2Header } from './qcow2-layout.ts';
-import { Recent } from '../blob/recent.ts';
 
 /** How much decompressed data is kept. */
 const clustersKeptInBytes = 8 * 1024 * 1024;
@@ -15,9 +16,6 @@ interface Placed<R extends Run> {
   readonly at: number;
   readonly run: R;
 }
-
-/** What holes read as; shared, since readers do not change what they are given. */
-const zeros = Buffer.alloc(1024 * 1024);
 
 /**
  * The virtual disk inside a qcow2 image: what a machine would see. Nothing is read before it is asked for; what
@@ -61,9 +59,8 @@ export function openQcow2(blob: Blob, header: Qcow2Header): Blob {
         checkInside(blob, only.host, length);
         return blob.read(only.host, length);
       }
-      if (length <= zeros.length && runs.every(({ kind }) => kind === 'zero'))
-        return zeros.subarray(0, length);
-      const result = Buffer.alloc(length);
+      if (runs.every(({ kind }) => kind === 'zero')) return zeros(length);
+      const result = Buffer.allocUnsafe(length);
       let group: Placed<CompressedRun>[] = [];
       const finishGroup = async () => {
         if (group.length === 0) return;
@@ -82,6 +79,8 @@ export function openQcow2(blob: Blob, header: Qcow2Header): Blob {
         } else if (run.kind === 'data') {
           checkInside(blob, run.host, run.lengthInBytes);
           (await blob.read(run.host, run.lengthInBytes)).copy(result, at);
+        } else {
+          result.fill(0, at, at + run.lengthInBytes);
         }
         at += run.lengthInBytes;
       }

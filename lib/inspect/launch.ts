@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { keepCompiled } from '../compile-cache.ts';
+// oxlint-disable-next-line import/no-unassigned-import -- for those who call this file directly
+import '../compile-cache.js';
 import { AssayError, UsageError, describeError } from '../errors.ts';
 import type { Inspection } from './inspect.ts';
 import { type InspectOptions, parseInspectOptions, usage } from './options.ts';
@@ -18,8 +19,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const folder = process.env.INIT_CWD ?? process.cwd();
-  const { downloadInBytes } = options;
-  const reach: TargetOptions = { folder, downloadInBytes, ...deploymentOf(options, folder) };
+  const { cloud, downloadInBytes } = options;
+  const reach: TargetOptions = { folder, cloud, downloadInBytes, ...deploymentOf(options, folder) };
   const outcomes: Outcome[] = [];
   for (const target of options.targets) {
     const outcome = await outcomeOf(target, reach);
@@ -70,7 +71,6 @@ async function complain(text: string): Promise<void> {
   console.error(`ironic-assay: ${plain(text)}`);
 }
 
-keepCompiled();
 try {
   process.exitCode = await main();
 } catch (error) {
