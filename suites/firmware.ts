@@ -3,6 +3,7 @@ import { readNbp } from '../lib/boot/nbp.ts';
 import { check, finding, suite, unless } from '../lib/check.ts';
 import { fact, outcomeOf } from '../lib/facts.ts';
 import { digestOf } from '../lib/boot/digest.ts';
+import { fileChecks } from './firmware-files.ts';
 import {
   type BootFileName,
   type BootFileSubject,
@@ -371,4 +372,6 @@ export const firmware = suite('firmware', 'Boot firmware as TFTP and HTTP serve 
       },
     ],
   }),
+
+  ...fileChecks,
 ]);

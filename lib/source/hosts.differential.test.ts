@@ -1,11 +1,12 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { OpenSsh } from '../../fixtures/ssh/openssh.ts';
 import { AccessError, LimitError, MissingError, UnsupportedError } from '../errors.ts';
 import { type HostDescription, type Hosts, sshHosts } from './hosts.ts';
+import { resolveTarget } from './ssh-target.ts';
 
 /* Against OpenSSH, sudo and chroot: two servers, of which the second is reached through the first. */
 const { username } = userInfo();
@@ -83,6 +84,25 @@ const outer = () => `Host outer\n  HostName 127.0.0.1\n  Port ${ports.outer}\n`;
 const inner = (jump: string) =>
   `Host inner\n  HostName 127.0.0.1\n  Port ${ports.inner}\n  ProxyJump ${jump}\n`;
 
+const visiting = (hosts: Record<string, HostDescription>) =>
+  reaching(`Host outer\n  HostName 127.0.0.1\n  Port ${ports.outer}\n  User ${visitor}\n`, hosts);
+const secret = () => at("secret/it's a $(file)");
+
+/** A root of its own, with the three commands and what they need. */
+async function makeRoot(): Promise<string> {
+  const root = at('the root');
+  for (const command of ['cat', 'stat', 'ls']) {
+    const libraries = execFileSync('ldd', [`/usr/bin/${command}`], { encoding: 'utf8' });
+    for (const path of [`/usr/bin/${command}`, ...(libraries.match(/\/\S+/g) ?? [])]) {
+      await mkdir(join(root, dirname(path)), { recursive: true });
+      await cp(path, join(root, path), { dereference: true });
+    }
+  }
+  await mkdir(join(root, 'etc/ironic'), { recursive: true });
+  await writeFile(join(root, 'etc/ironic/ironic.conf'), '[DEFAULT]\n');
+  return root;
+}
+
 describe('ProxyJump', () => {
   test('a host behind another, by aliases of ssh_config', async () => {
     await using hosts = await reaching(outer() + inner('outer'));
@@ -155,6 +175,20 @@ test('what is not done is told, and not run', async () => {
   await expect(readFile(at('ran'))).rejects.toThrow('ENOENT');
 });
 
+test('the tokens of a path mean what they mean to ssh', async () => {
+  vi.stubEnv('ASSAY_KEYS', '/keys');
+  const paths = ['~/y', '%d/x', '/%u-%r@%h:%p-%n-%L-%l-%i-%k-%%', '${ASSAY_KEYS}/z', '/plain', '~/y'];
+  const text = `Host Token\n  HostName 127.0.0.1\n  Port ${ports.outer}\n  HostKeyAlias Key.Alias\n${paths.map((path) => `  IdentityFile ${path}\n`).join('')}`;
+  const config = await configured(text);
+  const args = ['-v', '-F', config, '-l', 'someone', '-o', 'BatchMode=yes', 'Token', 'true'];
+  const { stderr } = spawnSync('ssh', args, { encoding: 'utf8' });
+  const theirs = [...stderr.matchAll(/identity file (.*) type -?\d+/g)].map(([, path = '']) => path);
+  const target = await resolveTarget({ name: 'Token', user: 'someone', defaults: { config }, hosts: {} });
+  expect(target.identityFiles.length).toBe(5);
+  expect(target.identityFiles).toEqual(theirs.filter((path) => !path.endsWith('-cert')));
+  vi.unstubAllEnvs();
+});
+
 test('directories are listed, and status tells mode, owner and group by number and name', async () => {
   await using hosts = await reaching(outer());
   const files = hosts.files({ host: 'outer' });
@@ -192,10 +226,6 @@ test('where there is no SFTP, commands read', async () => {
 });
 
 describe('sudo', () => {
-  const visiting = (hosts: Record<string, HostDescription>) =>
-    reaching(`Host outer\n  HostName 127.0.0.1\n  Port ${ports.outer}\n  User ${visitor}\n`, hosts);
-  const secret = () => at("secret/it's a $(file)");
-
   test('without it, permission is denied', async () => {
     await using hosts = await visiting({});
     await expect(read(hosts, 'outer', secret())).rejects.toThrow('permission denied');
@@ -232,21 +262,6 @@ describe('sudo', () => {
 });
 
 describe('a container', () => {
-  /** A root of its own, with the three commands and what they need. */
-  async function makeRoot(): Promise<string> {
-    const root = at('the root');
-    for (const command of ['cat', 'stat', 'ls']) {
-      const libraries = execFileSync('ldd', [`/usr/bin/${command}`], { encoding: 'utf8' });
-      for (const path of [`/usr/bin/${command}`, ...(libraries.match(/\/\S+/g) ?? [])]) {
-        await mkdir(join(root, dirname(path)), { recursive: true });
-        await cp(path, join(root, path), { dereference: true });
-      }
-    }
-    await mkdir(join(root, 'etc/ironic'), { recursive: true });
-    await writeFile(join(root, 'etc/ironic/ironic.conf'), '[DEFAULT]\n');
-    return root;
-  }
-
   test('its files are read through its command, and are not those of the host', async () => {
     const root = await makeRoot();
     await using hosts = await reaching(outer(), { outer: { container: `chroot '${root}'` } });

@@ -37,7 +37,7 @@ export interface Hosts extends AsyncDisposable {
   files(place: HostPlace): ListedFiles;
 }
 
-/** @throws FormatError, on `files`, for a `container` that makes no sense */
+/** @throws UsageError, on `files`, for a `container` that makes no sense */
 export function sshHosts({ defaults, hosts, ...rest }: HostsOptions): Hosts {
   const pool = sshPool();
 

@@ -4,7 +4,10 @@ import { type Server, createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { TLSSocket } from 'node:tls';
+import { settingsOf } from './cloud-config/settings.testing.ts';
 import { httpClient } from './http.ts';
+import { openCloud } from './keystone.ts';
 
 /* TLS, with an authority and certificates made by openssl. */
 let folder = '';
@@ -47,7 +50,14 @@ function certify(name: string, subject: string, ...validity: string[]): void {
 
 async function serving(name: string): Promise<string> {
   const [key, cert] = await Promise.all([readFile(at(`${name}.key`)), readFile(at(`${name}.pem`))]);
-  const server = createServer({ key, cert }, (_, response) => void response.end('fine'));
+  const ca = await readFile(at('ca.pem'));
+  // A client's certificate is asked for; whose it is, is the answer.
+  const asking = { key, cert, ca, requestCert: true, rejectUnauthorized: false };
+  const server = createServer(asking, ({ socket }, response) => {
+    const { authorized } = socket as TLSSocket;
+    response.setHeader('content-type', 'application/json');
+    response.end(authorized ? '{"known": "fine"}' : 'fine');
+  });
   servers.push(server);
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   return `https://127.0.0.1:${(server.address() as { port: number }).port}/`;
@@ -95,4 +105,35 @@ test.for([
 ] as const)('a certificate that is %s is refused: %s', async ([name, code]) => {
   await using trusting = httpClient({ caFile: at('ca.pem') });
   await expect(trusting.get(await serving(name))).rejects.toThrow(code);
+});
+
+/** A cloud without Keystone at this URL, as clouds.yaml says it. */
+async function cloudAt(endpoint: string, entry: Record<string, unknown>) {
+  return openCloud(await settingsOf({ auth_type: 'none', auth: { endpoint }, ...entry }));
+}
+
+test('a cloud with cacert, cert and key shows the certificate of the client', async () => {
+  const url = await serving('good');
+  const paths = { cacert: at('ca.pem'), cert: at('other.pem'), key: at('other.key') };
+  await using known = await cloudAt(url, paths);
+  expect(await known.getJson(url)).toEqual({ known: 'fine' });
+  await using unknown = await cloudAt(url, { cacert: paths.cacert });
+  expect((await unknown.get(url)).body.toString()).toBe('fine');
+  await using trusting = await cloudAt(url, { verify: at('ca.pem') });
+  expect((await trusting.get(url)).body.toString()).toBe('fine');
+  await expect(cloudAt(url, { ...paths, key: at('good.key') })).rejects.toThrow(
+    /clouds\.lab\.cert: .*other\.pem, .*good\.key: not usable: .*key values mismatch/,
+  );
+});
+
+test('a cloud that verifies nothing is reached, and says so', async () => {
+  const url = await serving('expired');
+  for (const entry of [{ verify: false }, { insecure: true, cacert: at('ca.pem') }]) {
+    await using cloud = await cloudAt(url, entry);
+    expect(cloud.insecure).toBe(true);
+    expect((await cloud.get(url)).body.toString()).toBe('fine');
+  }
+  await using careful = await cloudAt(url, {});
+  expect(careful.insecure).toBe(false);
+  await expect(careful.get(url)).rejects.toThrow('the TLS certificate is not accepted');
 });

@@ -98,7 +98,7 @@ function pathOf(text: string, folder: string): string {
 
 /** As oslo.config's --config-dir: oslo_config/cfg.py, _ConfigDirOpt. */
 async function confFiles(files: ListedFiles, directory: string): Promise<readonly Blob[]> {
-  const names = (await files.list(directory))
+  const names = (await files.list(directory.replace(/(?<=.)\/+$/, '')))
     .filter((name) => name.endsWith('.conf') && !name.startsWith('.'))
     .toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   if (names.length > maximumConfigFiles) {

@@ -12,9 +12,9 @@ export interface Files {
   readonly origin: string;
   open(path: string): Promise<Blob>;
   /** The names in a directory, in no order; absent where nothing can be listed, as over TFTP. */
-  list?(path: string): Promise<readonly string[]>;
+  readonly list?: (path: string) => Promise<readonly string[]>;
   /** What is known of a file or directory, symbolic links followed; absent where nothing tells. */
-  status?(path: string): Promise<FileStatus>;
+  readonly status?: (path: string) => Promise<FileStatus>;
 }
 
 /** Files that can be listed and looked at. */

@@ -1,5 +1,5 @@
 import type { ClientChannel } from 'ssh2';
-import { AccessError, FormatError, LimitError, describeError } from '../errors.ts';
+import { AccessError, LimitError, UsageError, describeError } from '../errors.ts';
 import { within } from './deadline.ts';
 import type { SshConnection } from './ssh-connection.ts';
 import { splitWords } from './ssh-config-words.ts';
@@ -51,15 +51,35 @@ async function run(
   const late = () => new AccessError(`${what}: no answer within ${timeoutInMilliseconds / 1000} s`);
   // English messages, where the host lets us ask for them.
   const options = { env: { LC_ALL: 'C' } };
-  const channel = await within<ClientChannel>(timeoutInMilliseconds, late, (resolve, reject) =>
-    client.exec(command, options, (error, opened) =>
-      error === undefined
-        ? resolve(opened)
-        : reject(
-            new NoCommandsError(`${origin}: it runs no commands: ${describeError(error)}`, { cause: error }),
-          ),
-    ),
+  const running = await within<{ output: Promise<CommandOutput> }>(
+    timeoutInMilliseconds,
+    late,
+    (resolve, reject) =>
+      client.exec(command, options, (error, channel) => {
+        if (error !== undefined) {
+          const said = describeError(error);
+          return reject(new NoCommandsError(`${origin}: it runs no commands: ${said}`, { cause: error }));
+        }
+        // Listened to at once: all that it says may have come with the permission to run it.
+        const output = collect(channel, connection, { what, late, maximumOutputInBytes });
+        output.catch(() => undefined);
+        resolve({ output });
+      }),
   );
+  return running.output;
+}
+
+interface Collecting {
+  readonly what: string;
+  readonly late: () => Error;
+  readonly maximumOutputInBytes: number;
+}
+
+async function collect(
+  channel: ClientChannel,
+  connection: SshConnection,
+  { what, late, maximumOutputInBytes }: Collecting,
+): Promise<CommandOutput> {
   const { promise, resolve, reject } = Promise.withResolvers<CommandOutput>();
   const output: Buffer[] = [];
   const errors: Buffer[] = [];
@@ -70,13 +90,10 @@ async function run(
     reject(error);
     channel.close();
   };
-  let timer = setTimeout(() => fail(late()), timeoutInMilliseconds);
-  const heard = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => fail(late()), timeoutInMilliseconds);
-  };
+  let timer = setTimeout(() => fail(late()), connection.timeoutInMilliseconds);
   channel.on('data', (bytes: Buffer) => {
-    heard();
+    clearTimeout(timer);
+    timer = setTimeout(() => fail(late()), connection.timeoutInMilliseconds);
     outputInBytes += bytes.length;
     if (outputInBytes <= maximumOutputInBytes) output.push(bytes);
     else fail(new LimitError(`${what}: more than the ${maximumOutputInBytes} bytes read of it`));
@@ -107,11 +124,11 @@ export function quoteWord(word: string): string {
 
 /**
  * The words of `docker exec ironic_conductor` and the like, with quotes as in a shell and nothing else of it.
- * @throws FormatError for a quote that is not closed, or no word at all
+ * @throws UsageError for a quote that is not closed, or no word at all
  */
 export function wordsOf(text: string): readonly string[] {
   const words = splitWords(text);
-  if (words === undefined) throw new FormatError(`container: ${text}: a quote that is not closed`);
-  if (words.length === 0) throw new FormatError('container: names no command');
+  if (words === undefined) throw new UsageError(`container: ${text}: a quote that is not closed`);
+  if (words.length === 0) throw new UsageError('container: names no command');
   return words;
 }

@@ -115,6 +115,11 @@ function refusal(
   if (/\bnot allowed to (execute|run)\b|\bnot in the sudoers\b|\bmay not run sudo\b/.test(said)) {
     return new AccessError(`${what}: sudo refuses: ${said}; ${sudoersAdvice(user, container)}`);
   }
+  if (sudo && /\bmust have a tty\b/.test(said)) {
+    return new AccessError(
+      `${what}: sudo wants a terminal; a line in sudoers that helps: Defaults:${user} !requiretty`,
+    );
+  }
   if (sudo && /\bsudo:\s.*(not found|No such file)|^sudo: command not found/i.test(said)) {
     return new AccessError(`${what}: there is no sudo on the host: ${said}`);
   }

@@ -40,7 +40,7 @@ export function sshPool(): SshPool {
     if (disposed) throw new AccessError(`${sshOrigin(target)}: the connection is closed already`);
     let held = made.get(key);
     if (held === undefined || held.connection?.isClosed() === true) {
-      if (made.size >= maximumConnections) {
+      if (held === undefined && made.size >= maximumConnections) {
         throw new LimitError(`${sshOrigin(target)}: more than ${maximumConnections} hosts to connect to`);
       }
       const fresh: { connecting: Promise<SshConnection>; connection?: SshConnection } = {

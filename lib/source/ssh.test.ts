@@ -204,6 +204,23 @@ test('a host that accepts and says nothing, and one that refuses, are told in bo
   );
 });
 
+test('an ssh-agent that never answers is told, and the identity file is used without it', async () => {
+  const { options } = await serving({}, {});
+  const mute = createServer();
+  const socket = join(folder, 'mute-agent');
+  await new Promise<void>((resolve) => void mute.listen(socket, resolve));
+  ends.push(async () => void mute.close());
+  vi.stubEnv('SSH_AUTH_SOCK', socket);
+  await using files = sshFiles({ ...options, timeoutInMilliseconds: 300 });
+  expect((await files.open('/etc/empty')).sizeInBytes).toBe(0);
+  const identityFile = await stored(strangerIdentity());
+  const refused = sshFiles({ ...options, identityFile, timeoutInMilliseconds: 300 }).open('/etc/empty');
+  await expect(refused).rejects.toThrow(
+    `authentication refused for assay with ${identityFile}; the ssh-agent at ${socket} cannot be asked: no answer`,
+  );
+  vi.unstubAllEnvs();
+});
+
 test('a read that is never answered ends', async () => {
   const { files } = await serving({ stalled: ['/tftpboot/large'] }, { timeoutInMilliseconds: 1000 });
   const blob = await files.open('/tftpboot/large');
@@ -211,7 +228,7 @@ test('a read that is never answered ends', async () => {
 });
 
 test('a host without SFTP is told', async () => {
-  const { files } = await serving({ withoutSftp: true });
+  const { files } = await serving({ withoutSftp: true, command: () => 'refused' });
   await expect(files.open('/etc/empty')).rejects.toThrow(/: no SFTP: .*; it runs no commands: /);
 });
 

@@ -1,4 +1,4 @@
-import type { Blob } from '../blob/blob.ts';
+import { type Blob, checkRange } from '../blob/blob.ts';
 import type { CachedBlob } from '../blob/cache.ts';
 import { memoryBlob } from '../blob/memory.ts';
 import { rangeBlob } from '../blob/range.ts';
@@ -87,14 +87,15 @@ export async function openUrl(http: Http, text: string, { downloads }: WebOption
 /** A blob whose first bytes came already; what is read of the rest is counted with them. */
 function behindFirst(first: Buffer, ranges: Blob): CachedBlob {
   let bytesRead = first.length;
-  return {
+  const blob: CachedBlob = {
     origin: ranges.origin,
     sizeInBytes: ranges.sizeInBytes,
     get bytesRead() {
       return bytesRead;
     },
     async read(offset, length) {
-      if (offset >= 0 && length >= 0 && offset + length <= first.length) {
+      checkRange(blob, offset, length);
+      if (offset + length <= first.length) {
         return first.subarray(offset, offset + length);
       }
       const bytes = await ranges.read(offset, length);
@@ -102,6 +103,7 @@ function behindFirst(first: Buffer, ranges: Blob): CachedBlob {
       return bytes;
     },
   };
+  return blob;
 }
 
 /** What came whole. */
