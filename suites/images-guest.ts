@@ -55,6 +55,7 @@ export const guestChecks = [
         name: 'an x86-64 userland in an ARM image',
         subject: ubuntu,
         plant: (sim) => sim.image(ubuntu).editDisk((disk) => disk.changeElfMachine(0xb7, 0x3e)),
+        also: ['images/manifest'],
       },
     ],
   }),
@@ -179,6 +180,7 @@ export const guestChecks = [
             .editDisk((disk) =>
               disk.replaceText('datasource_list: [  Ec2, None ]', 'datasource_list: [ None,None ] '),
             ),
+        also: ['images/manifest'],
       },
       {
         name: 'another datasource than expected',

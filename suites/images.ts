@@ -13,6 +13,7 @@ import { bootChecks } from './images-boot.ts';
 import { guestChecks, ubuntu, rocky } from './images-guest.ts';
 
 import { diskChecks, rebuild } from './images-disk.ts';
+import { manifestChecks } from './images-manifest.ts';
 
 /** What Ironic deploys. */
 const deployed = new Set<string>(['qcow2', 'raw']);
@@ -291,5 +292,6 @@ export const images = suite('images', 'User images: partitions, boot loader and 
 
   ...diskChecks,
   ...guestChecks,
+  ...manifestChecks,
   ...bootChecks,
 ]);

@@ -29,12 +29,14 @@ export class InitramfsTree {
   /** Names that were lost for want of their parent directory, the first hundred. */
   readonly lost: string[] = [];
   readonly #heads = new WeakMap<Entry, Buffer>();
+  readonly #origin: string;
   readonly #wants: (path: string, sizeInBytes: number) => boolean;
   readonly #shared = new Map<string, SharedFile>();
   #keptInBytes = 0;
 
-  constructor(wants: (path: string, sizeInBytes: number) => boolean) {
+  constructor(wants: (path: string, sizeInBytes: number) => boolean, origin: string) {
     this.#wants = wants;
+    this.#origin = origin;
   }
 
   /** Names of the same file are told within one segment only. */
@@ -73,7 +75,7 @@ export class InitramfsTree {
   async #fillLink(node: MemoryNode, entry: CpioEntry): Promise<void> {
     if (entry.sizeInBytes > maximumPathInBytes) {
       throw new LimitError(
-        `${entry.name}: a symbolic link of ${entry.sizeInBytes} bytes, more than ${maximumPathInBytes}`,
+        `${this.#origin}: ${entry.name}: a symbolic link of ${entry.sizeInBytes} bytes, more than ${maximumPathInBytes}`,
       );
     }
     const pieces: Buffer[] = [];

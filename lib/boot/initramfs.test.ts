@@ -239,9 +239,9 @@ describe('what is refused', () => {
     await expect(read(archive({ name: 'n'.repeat(5000), mode: file }))).rejects.toThrow(
       'a name of 5001 bytes',
     );
-    await expect(read(archive({ name: 'l', mode: link, content: 'x'.repeat(5000) }))).rejects.toThrow(
-      LimitError,
-    );
+    const longLink = read(archive({ name: 'l', mode: link, content: 'x'.repeat(5000) }));
+    await expect(longLink).rejects.toThrow(LimitError);
+    await expect(longLink).rejects.toThrow('deploy_ramdisk: l: a symbolic link of 5000 bytes');
     const loop = archive(
       { name: 'a', mode: link, content: 'b' },
       { name: 'b', mode: link, content: '/a' },

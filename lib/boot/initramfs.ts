@@ -61,7 +61,7 @@ export function keepsByDefault(path: string, sizeInBytes: number): boolean {
 export async function readInitramfs(blob: Blob, options: InitramfsOptions = {}): Promise<Initramfs> {
   const unpackedLimit = options.unpackedLimitInBytes ?? 4 * 1024 ** 3;
   const maximumEntries = options.maximumEntries ?? 500_000;
-  const tree = new InitramfsTree(options.keep ?? keepsByDefault);
+  const tree = new InitramfsTree(options.keep ?? keepsByDefault, blob.origin);
   const input = new PieceReader(stream(blob), blob.origin);
   const segments: InitramfsSegment[] = [];
   let unpacked = 0;

@@ -55,6 +55,15 @@ test('depth has a bound, and length takes no long time', async () => {
   expect(await outcome('text', async () => parseLvmText(long.join(''), 'text'))).toBe('fine');
 });
 
+test('text in quotes may be long, and what is told of it is not', () => {
+  const long = 'x'.repeat(15_000_000);
+  expect(parseLvmText(`a = "${long}"`, 'text').values.get('a')).toBe(long);
+  expect(parseLvmText('a = "\\"\\\\\\\n"', 'text').values.get('a')).toBe('"\\\n');
+  for (const text of [`a = "${long}`, `a = ${long}`, `a ${long}`, `a = [${long}`, `}${long}`]) {
+    expect(() => parseLvmText(text, 'text')).toThrow(/^text: line 1: .{0,200}$/);
+  }
+});
+
 test('whatever the text is, it is read or told', async () => {
   const piece = fc.constantFrom(
     'a',

@@ -1,41 +1,28 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { damaged, outcome, touchEnds } from '../../fixtures/disks/damage.ts';
-import { lvmExpected, physicalVolume } from '../../fixtures/disks/lvm/images.ts';
+import {
+  lvmAreaAt as areaAt,
+  lvmExpected,
+  physicalVolume,
+  withText,
+} from '../../fixtures/disks/lvm/images.ts';
 import { sha256Of } from '../../fixtures/disks/tools.ts';
 import { readText } from '../blob/blob.ts';
 import { memoryBlob } from '../blob/memory.ts';
 import { FormatError, MissingError, UnsupportedError } from '../errors.ts';
 import { openFileSystem, recogniseFileSystem } from '../fs/detect.ts';
-import { lvmChecksum } from './lvm-layout.ts';
 import { type LogicalVolume, readLvm } from './lvm.ts';
 
 const partition = (index: 0 | 1, bytes = physicalVolume(index)) =>
   memoryBlob(bytes, `disk › partition ${index}`);
 const both = () => readLvm([partition(0), partition(1)]);
-const areaAt = 4096;
 
 async function volume(name: string, partitions = [partition(0), partition(1)]): Promise<LogicalVolume> {
   const [group] = await readLvm(partitions);
   const found = group?.logicalVolumes.find((volume) => volume.name === name);
   if (found === undefined) throw new Error(`no ${name}`);
   return found;
-}
-
-/** The first physical volume with words of its text changed for others as long, and its checksums made right. */
-function withText(...changes: readonly (readonly [from: string | RegExp, to: string])[]): Buffer {
-  const bytes = physicalVolume(0);
-  const header = bytes.subarray(areaAt, areaAt + 512);
-  const [offset = 0, length = 0, size = 0] = [40, 48, 32].map((at) => Number(header.readBigUInt64LE(at)));
-  const place = (at: number) => areaAt + (offset + at < size ? offset + at : offset + at - size + 512);
-  const text = Buffer.from(Array.from({ length }, (_, at) => bytes.readUInt8(place(at)))).toString('latin1');
-  const changed = changes.reduce((all, [from, to]) => all.replace(from, to), text);
-  if (changed === text || changed.length !== text.length)
-    throw new Error('no such text, or of another length');
-  for (const [at, byte] of Buffer.from(changed, 'latin1').entries()) bytes[place(at)] = byte;
-  header.writeUInt32LE(lvmChecksum(Buffer.from(changed, 'latin1')), 56);
-  header.writeUInt32LE(lvmChecksum(header.subarray(4)), 0);
-  return bytes;
 }
 
 test('a volume group over two partitions, as LVM has it', async () => {

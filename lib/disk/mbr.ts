@@ -1,12 +1,14 @@
 import type { Blob } from '../blob/blob.ts';
+import { findMbrSectorSize } from './mbr-sectors.ts';
 import {
   type Partition,
   type PartitionTable,
+  type SectorSize,
   type TableProblem,
   layoutProblems,
   partitionBlob,
 } from './table.ts';
-import { mbrTypeName } from './types.ts';
+import { isExtended, mbrTypeName } from './types.ts';
 
 // The master boot record: UEFI specification 2.10, section 5.2.1 (legacy and protective MBR); logical partitions:
 // a chain of extended boot records, as Linux reads them (block/partitions/msdos.c).
@@ -15,13 +17,19 @@ const bootSignatureOffset = 510;
 const diskSignatureOffset = 440;
 const entriesOffset = 446;
 const entryInBytes = 16;
-const sectorInBytes = 512;
-const EXTENDED = new Set([0x05, 0x0f, 0x85]);
+/** Of the record itself, whatever the sectors of the disk are. */
+const recordInBytes = 512;
 const PROTECTIVE = 0xee;
 /** Linux reads at most 256 partitions of a disk. */
 const maximumLogicalPartitions = 252;
 
-interface MbrEntry {
+interface Disk {
+  readonly blob: Blob;
+  readonly signature: string;
+  readonly sectorSizeInBytes: SectorSize;
+}
+
+export interface MbrEntry {
   readonly index: number;
   readonly boot: number;
   readonly type: number;
@@ -31,7 +39,7 @@ interface MbrEntry {
 
 /** The four entries of a boot sector that hold something, or undefined when it has no boot signature. */
 export function parseMbr(sector: Buffer): MbrEntry[] | undefined {
-  if (sector.length < sectorInBytes || sector.readUInt16LE(bootSignatureOffset) !== 0xaa55) return undefined;
+  if (sector.length < recordInBytes || sector.readUInt16LE(bootSignatureOffset) !== 0xaa55) return undefined;
   return [0, 1, 2, 3]
     .map((index) => {
       const at = entriesOffset + index * entryInBytes;
@@ -73,25 +81,33 @@ export function protectiveMbrProblems(sector: Buffer): TableProblem[] {
   return problems;
 }
 
-/** Reads a disk partitioned by MBR. @returns undefined when its first sector is no such table */
-export async function readMbr(disk: Blob, sector: Buffer): Promise<PartitionTable | undefined> {
+/**
+ * Reads a disk partitioned by MBR, which counts in sectors and does not say of what size.
+ * @param known the size of sectors where something else on the disk tells it; else it is found out
+ * @returns undefined when its first sector is no such table
+ */
+export async function readMbr(
+  disk: Blob,
+  sector: Buffer,
+  known?: SectorSize,
+): Promise<PartitionTable | undefined> {
   const entries = parseMbr(sector);
   if (entries === undefined || isFileSystemBootSector(sector)) return undefined;
   // As Linux: a boot flag that is neither set nor clear means that this is no partition table.
   if (entries.some(({ boot }) => boot !== 0 && boot !== 0x80)) return undefined;
+  const sectorSizeInBytes = known ?? (await findMbrSectorSize(disk, entries));
   const signature = sector.readUInt32LE(diskSignatureOffset).toString(16).padStart(8, '0');
+  const of: Disk = { blob: disk, signature, sectorSizeInBytes };
   const problems: TableProblem[] = [];
-  const partitions = entries.map((entry) =>
-    partitionOf(disk, signature, entry.index + 1, entry, entry.startSector),
-  );
-  const extended = entries.find(({ type }) => EXTENDED.has(type));
+  const partitions = entries.map((entry) => partitionOf(of, entry.index + 1, entry, entry.startSector));
+  const extended = entries.find(({ type }) => isExtended(type));
   if (extended !== undefined) {
-    partitions.push(...(await readLogical(disk, signature, extended, problems)));
+    partitions.push(...(await readLogical(of, extended, problems)));
   }
-  const data = partitions.filter(({ type }) => type === undefined || !EXTENDED.has(type));
+  const data = partitions.filter(({ type }) => type === undefined || !isExtended(type));
   return {
     scheme: 'mbr',
-    sectorSizeInBytes: sectorInBytes,
+    sectorSizeInBytes,
     diskUuid: signature,
     partitions,
     problems: [...problems, ...layoutProblems(disk, data)],
@@ -99,12 +115,8 @@ export async function readMbr(disk: Blob, sector: Buffer): Promise<PartitionTabl
 }
 
 /** Each extended boot record describes one partition, from itself, and the next record, from the first one. */
-async function readLogical(
-  disk: Blob,
-  signature: string,
-  extended: MbrEntry,
-  problems: TableProblem[],
-): Promise<Partition[]> {
+async function readLogical(disk: Disk, extended: MbrEntry, problems: TableProblem[]): Promise<Partition[]> {
+  const { blob, sectorSizeInBytes } = disk;
   const found: Partition[] = [];
   const seen = new Set<number>();
   let at: number | undefined = extended.startSector;
@@ -116,35 +128,30 @@ async function readLogical(
       break;
     }
     seen.add(at);
-    if ((at + 1) * sectorInBytes > disk.sizeInBytes) {
+    if ((at + 1) * sectorSizeInBytes > blob.sizeInBytes) {
       broken(`sector ${at} is past the end of the disk`);
       break;
     }
     const here: number = at;
-    const entries = parseMbr(await disk.read(here * sectorInBytes, sectorInBytes));
+    const entries = parseMbr(await blob.read(here * sectorSizeInBytes, recordInBytes));
     if (entries === undefined) {
       broken(`no signature 0xaa55 in sector ${here}`);
       break;
     }
-    for (const entry of entries.filter(({ type }) => !EXTENDED.has(type))) {
-      found.push(partitionOf(disk, signature, 5 + found.length, entry, here + entry.startSector));
+    for (const entry of entries.filter(({ type }) => !isExtended(type))) {
+      found.push(partitionOf(disk, 5 + found.length, entry, here + entry.startSector));
     }
-    const next = entries.find(({ type }) => EXTENDED.has(type));
+    const next = entries.find(({ type }) => isExtended(type));
     at = next === undefined ? undefined : extended.startSector + next.startSector;
   }
   return found;
 }
 
-function partitionOf(
-  disk: Blob,
-  signature: string,
-  number: number,
-  entry: MbrEntry,
-  sector: number,
-): Partition {
-  const startInBytes = sector * sectorInBytes;
-  const sizeInBytes = entry.sectors * sectorInBytes;
-  const typeName = EXTENDED.has(entry.type) ? 'Extended' : mbrTypeName(entry.type);
+function partitionOf(disk: Disk, number: number, entry: MbrEntry, sector: number): Partition {
+  const { blob, signature, sectorSizeInBytes } = disk;
+  const startInBytes = sector * sectorSizeInBytes;
+  const sizeInBytes = entry.sectors * sectorSizeInBytes;
+  const typeName = isExtended(entry.type) ? 'Extended' : mbrTypeName(entry.type);
   return {
     number,
     name: '',
@@ -154,7 +161,7 @@ function partitionOf(
     active: entry.boot === 0x80,
     startInBytes,
     sizeInBytes,
-    blob: partitionBlob(disk, number, startInBytes, sizeInBytes),
+    blob: partitionBlob(blob, number, startInBytes, sizeInBytes),
   };
 }
 

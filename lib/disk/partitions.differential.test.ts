@@ -181,6 +181,50 @@ test.for([
   );
 });
 
+test.for([
+  { begins: 'FAT in the first', make: ['mkfs.vfat', '-S', '4096', '--offset', '256'] },
+  { begins: 'ext4 in the first', make: ['mke2fs', '-q', '-t', 'ext4', '-E', 'offset=1048576'] },
+  { begins: 'logical partitions only', make: undefined },
+])('an MBR of fdisk with sectors of 4096 bytes: $begins', async ({ make }) => {
+  const image = blank('mbr-4096.img');
+  const keys = [
+    'o',
+    'n',
+    'p',
+    '1',
+    '',
+    '+16M',
+    'n',
+    'e',
+    '2',
+    '',
+    '',
+    'n',
+    '',
+    '+8M',
+    'n',
+    '',
+    '+4M',
+    't',
+    '5',
+    '82',
+  ];
+  const script = directory.path('keys');
+  writeFileSync(script, [...keys, 'w', ''].join('\n'));
+  tool('sh', '-c', 'fdisk -b 4096 "$0" < "$1"', image, script);
+  // Sizes there are in KiB.
+  if (make !== undefined) tool(make[0] ?? '', ...make.slice(1), image, '16384');
+  const table = await read(image);
+  expect(table).toMatchObject({ scheme: 'mbr', sectorSizeInBytes: 4096, problems: [] });
+  const ours = table.partitions.map(({ number, startInBytes, sizeInBytes, type, uuid }) =>
+    [number, startInBytes / 512, sizeInBytes / 512, `0x${type?.toString(16)}`, uuid].join(' '),
+  );
+  // partx has another reader than fdisk, libblkid's, and counts in 512 bytes whatever sectors are.
+  const listed = tool('partx', '-r', '-g', '-o', 'NR,START,SECTORS,TYPE,UUID', '-S', '4096', image);
+  expect(ours).toEqual(listed.trim().split('\n'));
+  expect(ours).toHaveLength(4);
+});
+
 test.for(['12', '16', '32'])('a FAT%s volume has no partition table', async (width) => {
   const image = blank(`fat${width}.img`, width === '12' ? 2 ** 20 : 64 * 2 ** 20);
   tool('mkfs.vfat', '-F', width, image);

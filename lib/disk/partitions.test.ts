@@ -58,6 +58,35 @@ test('sectors of 4096 bytes, and logical partitions', async () => {
   ]);
 });
 
+/** What of the disk with an MBR and sectors of 4096 bytes is read when it was changed. */
+const sizeOf = async (change: (bytes: Buffer) => unknown) => {
+  const bytes = await bytesOf('mbr-4096');
+  change(bytes);
+  const { sectorSizeInBytes, partitions } = await readBytes(bytes);
+  return [sectorSizeInBytes, partitions[0]?.startInBytes];
+};
+
+describe('an MBR counts in the sectors of its disk', () => {
+  test.for([
+    { what: 'a file system', change: (bytes: Buffer) => bytes.fill(0, 2 * 2 ** 20, 3 * 2 ** 20) },
+    { what: 'logical partitions', change: (bytes: Buffer) => bytes.fill(0, 2 ** 20, 2 * 2 ** 20) },
+  ])('of 4096 bytes, where that finds $what', async ({ change }) => {
+    expect(await sizeOf(change)).toEqual([4096, 2 ** 20]);
+  });
+
+  test('of 512 bytes where both find something, or neither', async () => {
+    expect(await sizeOf((bytes) => bytes.write('XFSB', 256 * 512))).toEqual([512, 256 * 512]);
+    expect(await sizeOf((bytes) => bytes.fill(0, 4096))).toEqual([512, 256 * 512]);
+  });
+
+  test('as a GPT has them that lies behind it', async () => {
+    const bytes = await bytesOf('gpt-4096');
+    bytes.writeUInt8(0x83, 446 + 4);
+    bytes.writeUInt32LE(256, 446 + 8);
+    expect(await readBytes(bytes)).toMatchObject({ scheme: 'mbr', sectorSizeInBytes: 4096 });
+  });
+});
+
 describe('a damaged GPT', () => {
   const end = 12 * 2 ** 20;
   test.for([

@@ -6,13 +6,14 @@ import type { PartitionTable } from './table.ts';
 export type { Partition, PartitionTable, TableProblem } from './table.ts';
 
 /**
- * The partition table of a disk: GPT with sectors of 512 or 4096 bytes, MBR with its logical partitions, or none.
- * Damage is told in `problems`; a partition is listed even when it is out of place. Reads a few sectors at both ends.
+ * The partition table of a disk: GPT or MBR with its logical partitions, in sectors of 512 or 4096 bytes, or none.
+ * Damage is told in `problems`; a partition is listed even when it is out of place. Reads a few sectors at
+ * both ends and, with an MBR, the head of a partition.
  */
 export async function readPartitionTable(disk: Blob): Promise<PartitionTable> {
   const first = await disk.read(0, Math.min(512, disk.sizeInBytes));
   const gpt = await readGpt(disk);
-  const mbr = await readMbr(disk, first);
+  const mbr = await readMbr(disk, first, gpt?.sectorSizeInBytes);
   const protectsGpt = mbr?.partitions.some(({ type }) => type === 0xee) ?? false;
   if (gpt !== undefined && (protectsGpt || mbr === undefined || mbr.partitions.length === 0)) {
     return { ...gpt, problems: [...protectiveMbrProblems(first), ...gpt.problems] };

@@ -1,6 +1,9 @@
 import type { Blob } from '../blob/blob.ts';
 import { sliceBlob } from '../blob/slice.ts';
 
+/** The sizes of logical sectors that disks have. */
+export type SectorSize = 512 | 4096;
+
 /** What a partition table says of one partition. */
 export interface Partition {
   /** As in the device's name: 1 for sda1. Logical partitions of an MBR begin at 5. */
@@ -50,7 +53,7 @@ export interface TableProblem {
 /** The partitions of a disk. A GPT of which neither copy can be used has problems and no partitions. */
 export interface PartitionTable {
   readonly scheme: 'gpt' | 'mbr' | 'none';
-  readonly sectorSizeInBytes: 512 | 4096;
+  readonly sectorSizeInBytes: SectorSize;
   /** GPT: the disk GUID, MBR: the disk signature; both as blkid prints PTUUID, lower case. */
   readonly diskUuid?: string;
   /** In the order of their numbers. */

@@ -52,3 +52,8 @@ export function gptTypeName(guid: string): string | undefined {
 export function mbrTypeName(type: number): string | undefined {
   return mbrTypes[type];
 }
+
+/** Whether an MBR entry of this type is where the logical partitions are: of CHS, of LBA, of Linux. */
+export function isExtended(type: number): boolean {
+  return type === 0x05 || type === 0x0f || type === 0x85;
+}

@@ -18,8 +18,9 @@ export interface BootLoaderEntry {
 export function parseBootLoaderEntry(text: string, id: string): BootLoaderEntry {
   const values = new Map<string, { value: string; line: number }[]>();
   for (const [index, line] of text.split('\n').entries()) {
-    const [, key, value] = /^[ \t]*([^#\s]\S*)[ \t]+(.*?)[ \t\r]*$/.exec(line) ?? [];
-    if (key === undefined || value === undefined || value === '') continue;
+    const [, key, rest] = /^[ \t]*([^#\s]\S*)[ \t](.*)$/s.exec(line) ?? [];
+    const value = rest === undefined ? '' : trimmed(rest);
+    if (key === undefined || value === '') continue;
     const known = values.get(key);
     if (known === undefined) values.set(key, [{ value, line: index + 1 }]);
     else known.push({ value, line: index + 1 });
@@ -38,8 +39,20 @@ export function parseBootLoaderEntry(text: string, id: string): BootLoaderEntry 
   };
 }
 
+/** Without blanks at both ends. */
+function trimmed(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && isBlank(text[start])) start += 1;
+  while (end > start && isBlank(text[end - 1])) end -= 1;
+  return text.slice(start, end);
+}
+
+function isBlank(char: string | undefined): boolean {
+  return char === ' ' || char === '\t' || char === '\r';
+}
+
 /** Puts entries in the order of the menu: the newest first, by name, version and release as rpm compares them. */
-export function inMenuOrder(entries: readonly BootLoaderEntry[]): BootLoaderEntry[] {
+export function inMenuOrder<Entry extends BootLoaderEntry>(entries: readonly Entry[]): Entry[] {
   return entries.toSorted((a, b) => {
     const [nameA, versionA, releaseA] = nameVersionRelease(a.id);
     const [nameB, versionB, releaseB] = nameVersionRelease(b.id);

@@ -235,6 +235,19 @@ describe('bounds', () => {
     await expect(grub('if a; then\n'.repeat(40))).rejects.toThrow(LimitError);
   });
 
+  test('blanks without end, and a line separator of Unicode, are part of the value', async () => {
+    const blanks = ' '.repeat(15_000);
+    const text = `title a${blanks}b\u2028${blanks}\r\nlinux ${blanks}/v\n`;
+    const [entry] = await entriesOf({ '/boot/loader/entries/x.conf': text });
+    expect(entry?.title).toHaveLength(15_003);
+    expect(entry?.kernel).toBe('/v');
+  });
+
+  test('a quote without end in an entry is told with the file', async () => {
+    const tree = { '/boot/loader/entries/x.conf': 'linux /v\noptions "\n' };
+    await expect(entriesOf(tree)).rejects.toThrow('image › /boot/loader/entries/x.conf:1: a " without');
+  });
+
   test('names of JavaScript are no commands or variables', async () => {
     const script =
       'menuentry a {\n constructor __proto__\n search constructor\n linux /v $constructor ${__proto__}x\n}\n';

@@ -44,6 +44,10 @@ export interface BootMenu {
   readonly unevaluated: readonly string[];
 }
 
+interface LoaderEntry extends BootLoaderEntry {
+  readonly origin: string;
+}
+
 interface Script {
   readonly path: string;
   readonly environment: GrubEnvironment;
@@ -86,14 +90,15 @@ export async function readBootMenu(fs: FileSystem): Promise<BootMenu> {
   return { entries, scripts: scripts.map(({ path }) => path), unevaluated };
 }
 
-async function readLoaderEntries(fs: FileSystem): Promise<BootLoaderEntry[]> {
-  const found: BootLoaderEntry[] = [];
+async function readLoaderEntries(fs: FileSystem): Promise<LoaderEntry[]> {
+  const found: LoaderEntry[] = [];
   for (const { name } of await entriesIfPresent(fs, loaderEntries)) {
     if (!/^[^.].*\.conf$/.test(name) || !(await isFile(fs, `${loaderEntries}/${name}`))) continue;
     if (found.length >= maximumEntries)
       throw new LimitError(`${fs.origin} › ${loaderEntries}: more than ${maximumEntries} entries`);
     const text = (await textIfPresent(fs, `${loaderEntries}/${name}`, 64 * 1024, 'lossy')) ?? '';
-    found.push(parseBootLoaderEntry(text, name.slice(0, -'.conf'.length)));
+    const origin = `${fs.origin} › ${loaderEntries}/${name}`;
+    found.push({ ...parseBootLoaderEntry(text, name.slice(0, -'.conf'.length)), origin });
   }
   return inMenuOrder(found);
 }
@@ -147,7 +152,7 @@ interface MenuLine {
   readonly entries: Omit<BootEntry, 'isDefault'>[];
 }
 
-function entriesOf(script: Script, loader: readonly BootLoaderEntry[]): BootEntry[] {
+function entriesOf(script: Script, loader: readonly LoaderEntry[]): BootEntry[] {
   const menu = linesOf(script, script.items, [...loader], []);
   // Of several values that `default` may get, any may count; without one the first line does.
   const chosen = new Set([...script.environment.defaults].flatMap((choice) => lineNamed(menu, choice) ?? []));
@@ -166,7 +171,7 @@ function entriesOf(script: Script, loader: readonly BootLoaderEntry[]): BootEntr
 function linesOf(
   script: Script,
   items: readonly GrubItem[],
-  loader: BootLoaderEntry[],
+  loader: LoaderEntry[],
   outer: readonly string[],
 ): MenuLine[] {
   const { path, environment } = script;
@@ -244,16 +249,17 @@ function kernelsOf(
 
 /** What Fedora's blscfg would make of an entry: a script of `linux` and `initrd`. Undefined without a kernel. */
 function loaderEntry(
-  entry: BootLoaderEntry,
+  entry: LoaderEntry,
   environment: GrubEnvironment,
   outer: readonly string[],
 ): (Omit<BootEntry, 'isDefault'> & { unevaluated: string[] }) | undefined {
   if (entry.linux === undefined) return undefined;
   const source = `${loaderEntries}/${entry.id}.conf:${entry.line}`;
-  const options = words(entry.options ?? '$default_kernelopts', source);
+  const { origin } = entry;
+  const options = words(entry.options ?? '$default_kernelopts', origin);
   const first = environment.expand(options);
-  const second = environment.expand(words(entry.linux, source));
-  const initrds = environment.expand(entry.initrds.flatMap((line) => words(line, source)));
+  const second = environment.expand(words(entry.linux, origin));
+  const initrds = environment.expand(entry.initrds.flatMap((line) => words(line, origin)));
   const unknown = [...first.unknown, ...second.unknown, ...initrds.unknown].map(
     (name) => `${source}: $${name}`,
   );

@@ -7,6 +7,8 @@ export interface DibManifest {
   readonly path: string;
   /** The command line's arguments, when recorded. */
   readonly arguments?: string;
+  /** What `-a` asked for, in the words of the operator; the host's own when it was not given. */
+  readonly architecture?: string;
   /** The DIB_* variables, as `declare -p` printed them. */
   readonly environment: ReadonlyMap<string, string>;
   /** Other manifests: `dib-manifest-dpkg-…`, `dib-manifest-rpm-…`, `dib-manifest-git-…`, `dib-element-manifest`. */
@@ -35,11 +37,24 @@ export async function readDibManifest(fs: FileSystem): Promise<DibManifest | und
   const names = (await entriesIfPresent(fs, path)).map(({ name }) => name);
   return {
     path,
-    ...(args !== undefined && { arguments: args.trim() }),
+    ...(args !== undefined && { arguments: args.trim(), ...architectureIn(args) }),
     environment,
     files: names.filter((name) => name !== 'dib_arguments' && name !== 'dib_environment'),
     problems,
   };
+}
+
+/** The last `-a`, as getopt takes it: `-a arm64`, `-aarm64`, `-xa arm64`. Words were joined by spaces when recorded. */
+function architectureIn(args: string): { architecture: string } | undefined {
+  const architecture = [...args.matchAll(/(?:^|\s)-[cnux]*a\s*(\S+)/g)].at(-1)?.[1];
+  return architecture === undefined ? undefined : { architecture };
+}
+
+/** The names in DIB_CLOUD_INIT_DATASOURCES; diskimage-builder appends `None` itself. Undefined when it was not set. */
+export function askedDatasources({ environment }: DibManifest): string[] | undefined {
+  const value = environment.get('DIB_CLOUD_INIT_DATASOURCES');
+  const names = value?.split(',').map((name) => name.trim().replaceAll(/^(['"])(.*)\1$/g, '$2'));
+  return names?.filter((name) => name !== '' && name !== 'None');
 }
 
 function plain(value: string): string {

@@ -101,10 +101,24 @@ test('CSV files that are none', async () => {
   }
 });
 
+test('NULs before a character are told in no long time', async () => {
+  const text = `a,b\n${'\0'.repeat(32_000)},c`;
+  const { csvFiles } = await espOf({ '/EFI/a/BOOTX64.CSV': utf16(text) });
+  expect(csvFiles[0]?.entries.map(({ loader }) => loader.length)).toEqual([1, 32_000]);
+  const padded = await espOf({ '/EFI/a/BOOTX64.CSV': utf16(`a,b\0\0`) });
+  expect(padded.csvFiles[0]?.entries).toMatchObject([{ loader: 'a', label: 'b' }]);
+});
+
 test('an empty partition, and more than a partition holds', async () => {
   const nothing = { loaders: [], removable: [], vendorDirectories: [], csvFiles: [], agentOrder: [] };
   expect(await espOf({})).toEqual(nothing);
   await expect(espOf({ '/a/b/c/d/e/f/g/h/i': null })).rejects.toThrow('directories deeper than 8');
   const many = Object.fromEntries(Array.from({ length: 5001 }, (_, at) => [`/EFI/${at}`, '']));
   await expect(espOf(many)).rejects.toThrow(LimitError);
+  const lines = utf16('a,b\n'.repeat(501));
+  const one = await espOf({ '/EFI/a/A.CSV': lines });
+  expect(one.csvFiles[0]?.entries).toHaveLength(501);
+  await expect(espOf({ '/EFI/a/A.CSV': lines, '/EFI/b/B.CSV': lines })).rejects.toThrow(
+    'ESP › /EFI/b/B.CSV: more than 1000 lines in CSV files',
+  );
 });

@@ -1,5 +1,6 @@
 import { type Architecture, architectures } from '../arch.ts';
 import { readWhole } from '../blob/blob.ts';
+import { withoutTrailingNuls } from '../blob/nuls.ts';
 import { readPe } from '../boot/pe.ts';
 import { FormatError, LimitError } from '../errors.ts';
 import type { FileSystem } from '../fs/filesystem.ts';
@@ -7,6 +8,8 @@ import type { FileSystem } from '../fs/filesystem.ts';
 const maximumDepth = 8;
 const maximumNames = 5000;
 const csvLimitInBytes = 64 * 1024;
+/** Of all CSV files together: each is looked up. */
+const maximumCsvLines = 1000;
 
 /** ironic-python-agent, efi_utils.py BOOTLOADERS_EFI, in lower case; `.csv` files name a loader. */
 const agentLoaders = new Set([
@@ -91,7 +94,9 @@ export async function readEsp(fs: FileSystem): Promise<Esp> {
   }
   const csvFiles: EspCsv[] = [];
   for (const { path } of files.filter(isUnderEfi)) {
-    if (/\.csv$/i.test(path)) csvFiles.push(await readCsv(fs, path));
+    if (!/\.csv$/i.test(path)) continue;
+    const left = maximumCsvLines - csvFiles.reduce((sum, { entries }) => sum + entries.length, 0);
+    csvFiles.push(await readCsv(fs, path, left));
   }
   const removable = loaders.filter(({ path }) =>
     architectures.some(
@@ -150,7 +155,8 @@ async function readLoader(fs: FileSystem, { path, sizeInBytes }: Found): Promise
   }
 }
 
-async function readCsv(fs: FileSystem, path: string): Promise<EspCsv> {
+/** @throws LimitError for more lines than `maximumLines` */
+async function readCsv(fs: FileSystem, path: string, maximumLines: number): Promise<EspCsv> {
   let text: string;
   try {
     text = decode(await readWhole(await fs.open(path), csvLimitInBytes), `${fs.origin} › ${path}`);
@@ -167,6 +173,9 @@ async function readCsv(fs: FileSystem, path: string): Promise<EspCsv> {
     if (label === undefined || loader === '') {
       return { path, entries, damage: `line ${line}: not "loader,label,…": ${row.slice(0, 80)}` };
     }
+    if (entries.length >= maximumLines) {
+      throw new LimitError(`${fs.origin} › ${path}: more than ${maximumCsvLines} lines in CSV files`);
+    }
     const target = `${directory}/${loader.replaceAll('\\', '/')}`;
     const exists = (await fs.lookup(target))?.type === 'file';
     entries.push({ loader, label, line, path: target, exists });
@@ -177,7 +186,7 @@ async function readCsv(fs: FileSystem, path: string): Promise<EspCsv> {
 /** UTF-16LE with or without its mark. Both readers of these files take nothing else, and UTF-8 is an easy mistake. */
 function decode(bytes: Buffer, origin: string): string {
   if (bytes.length % 2 !== 0) throw new FormatError(`${origin}: ${bytes.length} bytes, which is not UTF-16`);
-  const text = new TextDecoder('utf-16le').decode(bytes).replace(/\0+$/, '');
+  const text = withoutTrailingNuls(new TextDecoder('utf-16le').decode(bytes));
   // A comma is there in every line. In UTF-8 two characters make one of East Asia, and in UTF-16BE it is U+2C00.
   if (text !== '' && !text.includes(',')) throw new FormatError(`${origin}: not UTF-16LE text`);
   return text;

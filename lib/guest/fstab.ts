@@ -34,7 +34,7 @@ export async function readFstab(fs: FileSystem): Promise<Fstab | undefined> {
     if (line === '' || line.startsWith('#')) continue;
     const [spec, mountPoint, type, options] = line.split(/[ \t]+/).map(unescape);
     if (spec === undefined || mountPoint === undefined || type === undefined) {
-      problems.push(`${path}:${index + 1}: fewer than three fields: ${line}`);
+      problems.push(`${path}:${index + 1}: fewer than three fields: ${line.slice(0, 80)}`);
       continue;
     }
     const named = (options ?? 'defaults').split(',');

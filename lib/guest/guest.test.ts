@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { memoryFileSystem, treeOf } from '../fs/memory.ts';
 import { userlandArchitectures } from './architecture.ts';
-import { readDibManifest } from './dib.ts';
+import { askedDatasources, readDibManifest } from './dib.ts';
 import { readFstab } from './fstab.ts';
 import { readKernels } from './kernels.ts';
 import { readMachineId } from './machine-id.ts';
@@ -255,5 +255,30 @@ test('what diskimage-builder wrote down', async () => {
     ['DIB_RELEASE', 'noble'],
   ]);
   expect(manifest?.files).toEqual(['dib-manifest-dpkg-ubuntu-arm64']);
+  expect(manifest && askedDatasources(manifest)).toEqual(['Ec2', 'ConfigDrive', 'OpenStack']);
   expect(await readDibManifest(image({}))).toBeUndefined();
+});
+
+test.for<[string, string | undefined]>([
+  ['-a arm64 -o ubuntu ubuntu vm', 'arm64'],
+  ['-o ubuntu -t raw -aamd64 ubuntu vm', 'amd64'],
+  ['-xa arm64 ubuntu', 'arm64'],
+  ['-a amd64 -x -a arm64 ubuntu', 'arm64'],
+  ['-o image-a ubuntu --image-size 5', undefined],
+  ['', undefined],
+])('diskimage-builder was asked by %o for %o', async ([args, architecture]) => {
+  const manifest = await readDibManifest(image({ '/etc/dib-manifests/dib_arguments': `${args}\n` }));
+  expect(manifest?.architecture).toBe(architecture);
+  expect(manifest && askedDatasources(manifest)).toBeUndefined();
+});
+
+test.for<[string, string[]]>([
+  ['Ec2', ['Ec2']],
+  ["'ConfigDrive', 'OpenStack'", ['ConfigDrive', 'OpenStack']],
+  ['NoCloud, None', ['NoCloud']],
+  ['', []],
+])('DIB_CLOUD_INIT_DATASOURCES=%o', async ([value, names]) => {
+  const text = `declare -x DIB_CLOUD_INIT_DATASOURCES="${value}"\n`;
+  const manifest = await readDibManifest(image({ '/etc/dib-manifests/dib_environment': text }));
+  expect(manifest && askedDatasources(manifest)).toEqual(names);
 });

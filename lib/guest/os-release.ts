@@ -28,7 +28,7 @@ export async function readOsRelease(fs: FileSystem): Promise<OsRelease | undefin
     name: fields.get('NAME') ?? 'Linux',
     path,
     fields,
-    problems: problems.map(({ line, text }) => `${path}:${line}: not an assignment: ${text}`),
+    problems: problems.map(({ line, text }) => `${path}:${line}: not an assignment: ${text.slice(0, 80)}`),
   };
 }
 

@@ -1,3 +1,4 @@
+import { withoutTrailingNuls } from '../blob/nuls.ts';
 import { startsWith } from './safety-headers.ts';
 import {
   type Candidate,
@@ -70,7 +71,7 @@ async function inspectSparse(image: Inspected, hasFooter: boolean): Promise<Cand
     const type = createType(descriptor, 'createType="');
     const isDeployed = ['monolithicSparse', 'streamOptimized'].includes(type ?? noType);
     const virtualSizeInBytes = type === undefined ? undefined : isDeployed ? capacity : 0n;
-    const violations = judgeLines(descriptor.replace(/\0+$/, ''));
+    const violations = judgeLines(withoutTrailingNuls(descriptor));
     return { format: 'vmdk', complete: true, virtualSizeInBytes, violations };
   }
   const text = descriptorText(descriptor);

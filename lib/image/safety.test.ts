@@ -149,6 +149,18 @@ test('a VHDX whose tables lead anywhere is answered at once', async () => {
   }
 });
 
+test('a descriptor of NULs with something behind them is judged in no long time', async () => {
+  const base = bases.get('vmdk-sparse') ?? Buffer.alloc(0);
+  const bytes = Buffer.alloc(2 * 1024 * 1024);
+  base.copy(bytes, 0, 0, 1024);
+  // The descriptor's size, in sectors, and its last byte but one.
+  bytes.writeBigUInt64LE(2048n, 36);
+  bytes.fill(0, 512);
+  bytes.write('x', 512 + 2 ** 20 - 3);
+  const { formats } = await inspectImage(memoryBlob(bytes, 'nuls.vmdk'), 'ironic');
+  expect(formats).toMatchObject([{ format: 'vmdk', violations: [{ check: 'descriptor' }] }]);
+});
+
 test('any bytes have a verdict', async () => {
   for (const name of ['vmdk-sparse', 'vmdk-stream', 'vhdx', 'qcow2-data-file', 'iso-hybrid', 'luks']) {
     const base = bases.get(name) ?? Buffer.alloc(0);

@@ -145,7 +145,10 @@ describe('an image reference', () => {
     ['glance://ipa-kernel', { kind: 'invalid' }],
     ['file://relative', { kind: 'invalid' }],
     [42, { kind: 'invalid', value: '42' }],
-  ])('%j', (value, expected) => {
+    [`{{${kernel}}}}`, { kind: 'glance' }],
+    [`${'{'.repeat(300_000)}x`, { kind: 'invalid', why: 'Scheme-less image href is not a UUID.' }],
+    [`x${'{'.repeat(300_000)}x`, { kind: 'invalid', why: 'Scheme-less image href is not a UUID.' }],
+  ])('%.80j', (value, expected) => {
     expect(parseImageRef(value)).toMatchObject(expected);
   });
 });

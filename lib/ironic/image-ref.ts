@@ -51,11 +51,15 @@ export function parseImageRef(value: unknown): ImageRef {
 
 /** oslo.utils' idea of a UUID: dashes, braces, case and the prefixes `urn:` and `uuid:` do not matter. */
 export function isUuidLike(text: string): boolean {
-  const bare = text
-    .replaceAll('urn:', '')
-    .replaceAll('uuid:', '')
-    .replaceAll(/^[{}]+|[{}]+$/gu, '');
-  return /^[0-9a-f]{32}$/iu.test(bare.replaceAll('-', ''));
+  const bare = text.replaceAll('urn:', '').replaceAll('uuid:', '');
+  let [start, end] = [0, bare.length];
+  while (start < end && isBrace(bare[start])) start += 1;
+  while (end > start && isBrace(bare[end - 1])) end -= 1;
+  return /^[0-9a-f]{32}$/iu.test(bare.slice(start, end).replaceAll('-', ''));
+}
+
+function isBrace(char: string | undefined): boolean {
+  return char === '{' || char === '}';
 }
 
 /** Python's urlparse: what precedes the first colon, where it has the form of a scheme. */

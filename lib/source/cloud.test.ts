@@ -214,19 +214,7 @@ describe('Keystone', () => {
     expect(asked.length).toBe(2);
   });
 
-  test('a token is renewed before it ends, by its lifetime: clocks may differ', async () => {
-    nock(glance)
-      .persist()
-      .get('/v2/images')
-      .reply(() => reply('glance-images-limit0'));
-    const asked = grantTokens('keystone-token-lab-reader', lifetime(120.2));
-    const cloud = await cloudOf();
-    await cloud.get(`${glance}/v2/images`);
-    expect(asked.length).toBe(1);
-    await new Promise((resolve) => void setTimeout(resolve, 250));
-    await cloud.get(`${glance}/v2/images`);
-    expect(asked.length).toBe(2);
-    nock.cleanAll();
+  test('a token that is too short to be used', async () => {
     grantTokens('keystone-token-lab-reader', lifetime(119));
     await expect((await cloudOf()).scope()).rejects.toThrow('a token for 119 s only');
   });

@@ -91,7 +91,7 @@ afterAll(async () => {
 
 test('a certificate of a private authority is accepted with its CA file only', async () => {
   const url = await serving('good');
-  await using trusting = httpClient({ caFile: at('ca.pem') });
+  await using trusting = httpClient({ tls: { authorities: await readFile(at('ca.pem')) } });
   expect((await trusting.get(url)).body.toString()).toBe('fine');
   await using plain = httpClient();
   await expect(plain.get(url)).rejects.toThrow(
@@ -103,7 +103,7 @@ test.for([
   ['other', 'ERR_TLS_CERT_ALTNAME_INVALID'],
   ['expired', 'CERT_HAS_EXPIRED'],
 ] as const)('a certificate that is %s is refused: %s', async ([name, code]) => {
-  await using trusting = httpClient({ caFile: at('ca.pem') });
+  await using trusting = httpClient({ tls: { authorities: await readFile(at('ca.pem')) } });
   await expect(trusting.get(await serving(name))).rejects.toThrow(code);
 });
 

@@ -213,10 +213,3 @@ test.for<[string, 'GET' | 'POST']>([
   await expect(http.get('file:///etc/passwd')).rejects.toThrow(UsageError);
   expect(requests.length).toBe(0);
 });
-
-test('a CA file that cannot be read ends the run', async () => {
-  const http = httpClient({ caFile: '/nonexistent/ca.pem' });
-  await expect(http.get('https://127.0.0.1:1/')).rejects.toThrow(
-    '/nonexistent/ca.pem: the CA file cannot be read',
-  );
-});

@@ -1,13 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { getCACertificates } from 'node:tls';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
-import { AccessError, AssayError, LimitError, MissingError, UsageError, describeError } from '../errors.ts';
+import { AccessError, AssayError, LimitError, MissingError, UsageError } from '../errors.ts';
 import type { Sink } from './downloads.ts';
 import { isTransient, pauseBefore, tellNetworkError } from './http-retry.ts';
 import { serviceMessage } from './service-message.ts';
 
 export interface HttpOptions {
-  /** The authorities trusted for TLS, in PEM, in place of the system's. */
-  readonly caFile?: string;
   readonly tls?: HttpTls;
   readonly connectTimeoutInMilliseconds?: number;
   /** How long to wait for the headers, and between two pieces of the body. */
@@ -22,7 +20,7 @@ export interface HttpOptions {
 
 /** What TLS is spoken with, in PEM. */
 export interface HttpTls {
-  /** The authorities trusted, in place of the system's. */
+  /** The authorities trusted, in place of Node's own and the system's. */
   readonly authorities?: Buffer;
   /** The client's own certificate and its key. */
   readonly certificate?: Buffer;
@@ -77,32 +75,35 @@ const refusalInBytes = 64 * 1024;
  */
 export function httpClient(options: HttpOptions = {}): Http {
   const { timeoutInMilliseconds = 30_000, deadlineInMilliseconds = 120_000 } = options;
-  const { connectTimeoutInMilliseconds = 10_000, retries = 3, concurrency = 8, caFile } = options;
+  const { connectTimeoutInMilliseconds = 10_000, retries = 3, concurrency = 8 } = options;
   const { firstPauseInMilliseconds = 250, tls = {} } = options;
-  let agent: Agent | undefined;
+  const agents = new Map<string, Agent>();
   let running = 0;
   const waiting: (() => void)[] = [];
 
-  function dispatcher(): Agent {
-    agent ??= new Agent({
+  /** One for each scheme: the authorities are loaded for https only. */
+  function dispatcher(scheme: string): Agent {
+    const known = agents.get(scheme);
+    if (known !== undefined) return known;
+    const made = new Agent({
       headersTimeout: timeoutInMilliseconds,
       bodyTimeout: timeoutInMilliseconds,
       connections: concurrency,
       connect: {
         timeout: connectTimeoutInMilliseconds,
-        ...(caFile !== undefined && { ca: readAuthorities(caFile) }),
-        ...(tls.authorities && { ca: tls.authorities }),
+        ...(scheme === 'https:' && { ca: tls.authorities ?? commonAuthorities() }),
         ...(tls.certificate && { cert: tls.certificate }),
         ...(tls.key && { key: tls.key }),
         ...(tls.insecure === true && { rejectUnauthorized: false }),
       },
     });
-    return agent;
+    agents.set(scheme, made);
+    return made;
   }
 
   async function once(ask: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const response = await undiciRequest(ask.url, {
-      dispatcher: dispatcher(),
+      dispatcher: dispatcher(new URL(ask.url).protocol),
       method: ask.method ?? 'GET',
       headers: {
         'accept-encoding': 'identity',
@@ -203,7 +204,7 @@ export function httpClient(options: HttpOptions = {}): Http {
       return jsonOf(ask, answer);
     },
     async [Symbol.asyncDispose]() {
-      await agent?.destroy();
+      await Promise.all([...agents.values()].map(async (agent) => agent.destroy()));
     },
   };
 }
@@ -269,12 +270,9 @@ function allowOnlyReading(ask: HttpRequest): void {
   }
 }
 
-function readAuthorities(caFile: string): Buffer {
-  try {
-    return readFileSync(caFile);
-  } catch (error) {
-    throw new UsageError(`${caFile}: the CA file cannot be read: ${describeError(error)}`, { cause: error });
-  }
+/** Those that Node brings, and those that this machine trusts, where a private authority is often installed. */
+function commonAuthorities(): string[] {
+  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
 }
 
 function dropBody(response: Dispatcher.ResponseData): void {

@@ -20,7 +20,9 @@ export async function tokenUrlOf(http: Http, authUrl: string, discovers: boolean
   const told = isDocument ? versionThree(answer.body.toString('utf8'), url) : undefined;
   // Behind a proxy that ends TLS, Keystone may say http; a password does not go there.
   const isWeaker = told?.startsWith('http:') === true && url.startsWith('https:');
-  return withTokens(told === undefined || isWeaker ? url : told);
+  if (told !== undefined && !isWeaker) return withTokens(told);
+  // A redirect that only made it https is kept; one to a page says nothing of Keystone.
+  return withTokens(new URL(url).pathname === new URL(ask.url).pathname ? url : base);
 }
 
 function withTokens(url: string): string {

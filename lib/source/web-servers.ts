@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import type { Blob } from '../blob/blob.ts';
-import { FormatError } from '../errors.ts';
+import { FormatError, UsageError, describeError } from '../errors.ts';
 import { type Downloads, downloads } from './downloads.ts';
 import type { Files } from './source.ts';
 
@@ -26,7 +27,9 @@ export function webServers(options: WebServerOptions, held: AsyncDisposableStack
 
   async function load(): Promise<WebServers['open']> {
     const [{ httpClient }, { openUrl }] = await Promise.all([import('./http.ts'), import('./web.ts')]);
-    const http = held.use(httpClient(caFile === undefined ? {} : { caFile }));
+    const http = held.use(
+      httpClient(caFile === undefined ? {} : { tls: { authorities: await readAuthorities(caFile) } }),
+    );
     return async (url) => openUrl(http, url, { downloads: allowed });
   }
 
@@ -36,6 +39,12 @@ export function webServers(options: WebServerOptions, held: AsyncDisposableStack
     open,
     root: (url) => ({ origin: url, open: async (path) => open(urlBelow(url, path)) }),
   };
+}
+
+async function readAuthorities(caFile: string): Promise<Buffer> {
+  return readFile(caFile).catch((error: unknown) => {
+    throw new UsageError(`${caFile}: the CA file cannot be read: ${describeError(error)}`, { cause: error });
+  });
 }
 
 /** The URL of a path below another. @throws FormatError for a path that leads out of it */

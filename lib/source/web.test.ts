@@ -115,3 +115,10 @@ test('a server that stops knowing ranges is downloaded from, once', async () => 
   const refused = await servers().open(`${base}/stops`);
   await expect(refused.read(megabyte, 9)).rejects.toThrow('the server ignores Range: 200 with the whole');
 });
+
+test('a CA file that cannot be read is named', async () => {
+  const web = webServers({ caFile: '/nonexistent/ca.pem', downloadInBytes: undefined }, held);
+  await expect(web.open('https://127.0.0.1:1/')).rejects.toThrow(
+    '/nonexistent/ca.pem: the CA file cannot be read',
+  );
+});

@@ -7,6 +7,7 @@ import { userlandArchitectures } from '../guest/architecture.ts';
 import { cloudInitEnabled } from '../guest/cloud-init/enabled.ts';
 import { growpart as readGrowpart } from '../guest/cloud-init/growpart.ts';
 import { guestDatasource } from '../guest/cloud-init/guest.ts';
+import { readDibManifest } from '../guest/dib.ts';
 import { readFstab } from '../guest/fstab.ts';
 import { readMachineId } from '../guest/machine-id.ts';
 import { readOsRelease } from '../guest/os-release.ts';
@@ -25,6 +26,7 @@ export const packages = inRoot('installed packages', installedPackages);
 export const ssh = inRoot('SSH server', sshServer);
 export const fstab = inRoot('fstab', readFstab);
 export const machineId = inRoot('machine-id', readMachineId);
+export const dibManifest = inRoot('manifest of diskimage-builder', readDibManifest);
 export const cloudInit = inRoot('cloud-init', cloudInitEnabled);
 export const growpart = inRoot('growpart', (fs) => readGrowpart(fs));
 

@@ -112,6 +112,14 @@ describe('merging', () => {
 });
 
 describe('YAML as PyYAML reads it', () => {
+  test('damage at every character is told once, and shortly', () => {
+    for (const piece of ['"', '&a ', '|+9\n', '- ', 'a: ']) {
+      const text = `a: {b: c,\n d: ${piece.repeat(250_000 / piece.length)}`;
+      expect(() => readPyYaml(text, 'x.cfg')).toThrow(/^x\.cfg: .{10,80} at line \d+, column \d+: .{1,80}$/);
+    }
+    expect(() => readPyYaml(' '.repeat(262_145), 'x.cfg')).toThrow('x.cfg: 262145 characters, more than');
+  });
+
   test.each<[string, ConfigValue]>([
     ['yes', true],
     ['Off', false],
@@ -203,6 +211,17 @@ describe('the datasource list of both readers', () => {
         file: path,
         problems: [],
       });
+    }
+  });
+
+  test('the shell takes a comment away up to the end of the line, also with a carriage return', async () => {
+    const list = 'datasource_list: [ OpenStack ]';
+    const file = `${d}/99.cfg`;
+    for (const reader of ['lines', 'grep', 'flow'] as const) {
+      const { seen } = await both({ [file]: `${list}#why\n` }, reader);
+      expect(seen).toEqual(['OpenStack']);
+      expect(await both({ [file]: `${list}#why\r\n` }, reader)).toMatchObject({ seen });
+      expect(await both({ [file]: `${list}${'#'.repeat(500_000)}\r\n` }, reader)).toMatchObject({ seen });
     }
   });
 

@@ -167,6 +167,13 @@ test('Debian’s script has the policy of a later release than its number', () =
   expect(rulesOfScript('#!/bin/sh\nexit 0\n', 'script')).toBeUndefined();
 });
 
+test('empty lines of a script without end are skipped in no long time', () => {
+  const policy = 'DI_DEFAULT_POLICY="enabled"\nDI_DEFAULT_POLICY_NO_DMI="enabled"\n';
+  const lines = '\n'.repeat(500_000);
+  const script = `${policy}${lines}    out=$(grep "$key${lines}\t\tds) _rc_dsname=x\n`;
+  expect(rulesOfScript(script, 'script')).toMatchObject({ reader: 'grep', readsDs: true });
+});
+
 // tools/ds-identify at the tags.
 test.each([
   ['22.4', 'lines', false, false, 'all', 'enabled'],

@@ -80,11 +80,11 @@ export function rulesOfScript(script: string, from: string): DsIdentifyRules | u
     defaultList: defaultList === undefined ? defaultDatasources : words(defaultList),
     reader: script.includes('get_single_line_flow_sequence')
       ? 'flow'
-      : /^\s+out=\$\(grep "\$key/m.test(script)
+      : /^[ \t]+out=\$\(grep "\$key/m.test(script)
         ? 'grep'
         : 'lines',
     keepsSingleEntry: script.includes('write_result "datasource_list: [ $1 ]"'),
-    readsDs: /^\s+ds\) _rc_dsname=/m.test(script),
+    readsDs: /^[ \t]+ds\) _rc_dsname=/m.test(script),
     suspectsIronicOnX86: script.includes('bare metal Ironic environment'),
     signs: signs.filter(({ keys }) => script.includes(`check_config "${keys.at(-1)}"`)),
     policy: { x86: defaultPolicy(x86), other: defaultPolicy(other) },

@@ -41,6 +41,12 @@ describe('the version', () => {
   });
 });
 
+test('empty lines of its code without end are skipped in no long time', async () => {
+  const path = '/usr/lib/python3/dist-packages/cloudinit/version.py';
+  const code = `${'\n'.repeat(500_000)}__VERSION__ = "24.1"\n`;
+  expect((await cloudInitVersion(image({ [path]: code })))?.version).toBe('24.1');
+});
+
 describe('whether it starts', () => {
   const services = ['cloud-init-local', 'cloud-init', 'cloud-config', 'cloud-final'];
   const units: Record<string, string | { link: string }> = {};

@@ -16,6 +16,8 @@ import { AssayError, FormatError, LimitError, describeError } from '../../errors
 import { implicitTag, scalarOf } from './pyyaml-scalars.ts';
 import { type ConfigKey, type ConfigNode, type DictNode, type ScalarNode } from './value.ts';
 
+/** Configuration of this kind has some kilobytes; the parser takes some seconds for a hostile megabyte. */
+const maximumTextInCharacters = 256 * 1024;
 const maximumNodes = 20_000;
 const maximumDepth = 64;
 
@@ -28,8 +30,8 @@ const unprintable = /[^\t\n\r -~\u0085\u00a0-\ud7ff\ue000-\ufffd\u{10000}-\u{10f
  * of PyYAML, the last of repeated keys wins, unknown tags and more than one document are errors. Every value
  * remembers its line.
  * @returns undefined for an empty document (or a bare null)
- * @throws FormatError with line and column where there is one, also for what is beyond the bounds (20 000 values,
- *   64 levels)
+ * @throws FormatError with line and column where there is one, also for what is beyond the bounds (256 Ki
+ *   characters, 20 000 values, 64 levels)
  */
 export function readPyYaml(text: string, file: string): ConfigNode | undefined {
   try {
@@ -42,6 +44,9 @@ export function readPyYaml(text: string, file: string): ConfigNode | undefined {
 }
 
 function read(text: string, file: string): ConfigNode | undefined {
+  if (text.length > maximumTextInCharacters) {
+    throw new LimitError(`${file}: ${text.length} characters, more than ${maximumTextInCharacters}`);
+  }
   const bad = unprintable.exec(text);
   if (bad !== null) {
     const code = bad[0].codePointAt(0) ?? 0;
@@ -54,7 +59,14 @@ function read(text: string, file: string): ConfigNode | undefined {
   const lines = new LineCounter();
   const document = parse(text, lines);
   const [error] = document.errors;
-  if (error !== undefined) throw new FormatError(`${file}: ${describeError(error)}`);
+  if (error !== undefined) {
+    const { line, col } = lines.linePos(error.pos[0]);
+    const shown = text
+      .slice(lines.lineStarts[line - 1], lines.lineStarts[line])
+      .trim()
+      .slice(0, 80);
+    throw new FormatError(`${file}: ${describeError(error)} at line ${line}, column ${col}: ${shown}`);
+  }
   if (document.contents === null) return undefined;
 
   const targets = aliasTargets(document, file);
@@ -148,29 +160,49 @@ function read(text: string, file: string): ConfigNode | undefined {
 }
 
 const maximumIndentations = 30;
+/** Of a text that indentation would mend, each line gives a few. */
+const maximumErrors = 1000;
 
 /**
  * To PyYAML, indentation means nothing inside […], {…} and quotes; the parser here wants such lines to be indented
  * as YAML says. They are, before it is asked again, which changes nothing else: leading spaces there are no content.
  */
 function parse(text: string, lines: LineCounter): Document.Parsed {
-  const options = { version: '1.1', schema: 'failsafe', uniqueKeys: false, logLevel: 'error' } as const;
-  const document = parseDocument(text, { ...options, lineCounter: lines });
+  const document = parseOnce(text, lines);
+  if (document.errors.length > maximumErrors) return document;
   let [retried, source] = [document, text];
   for (let attempt = 0; attempt < maximumIndentations; attempt++) {
     const [error] = retried.errors;
     if (error === undefined) {
       lines.lineStarts = [];
-      return parseDocument(source, { ...options, lineCounter: lines });
+      return parseOnce(source, lines);
     }
     // An open quote is told at the line break that ends it, open brackets at the start of the next line.
     const lineStart = error.pos[0] + (error.message.startsWith('Missing closing') ? 1 : 0);
     const isKnown = /^(Flow|Missing closing)/.test(error.message);
     if (!isKnown || lineStart >= source.length || source[lineStart - 1] !== '\n') break;
     source = `${source.slice(0, lineStart)}${' '.repeat(80)}${source.slice(lineStart)}`;
-    retried = parseDocument(source, options);
+    retried = parseOnce(source);
   }
   return document;
+}
+
+/** One error is told. The parser makes one for every character that it minds, each with a stack and its whole line. */
+function parseOnce(text: string, lineCounter?: LineCounter): Document.Parsed {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return parseDocument(text, {
+      version: '1.1',
+      schema: 'failsafe',
+      uniqueKeys: false,
+      logLevel: 'error',
+      prettyErrors: false,
+      ...(lineCounter !== undefined && { lineCounter }),
+    });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 /** What each alias stands for: the node before it with that anchor. PyYAML refuses an anchor set twice. */

@@ -32,7 +32,7 @@ export function findKey(
 function byLines(key: string, text: string): string | undefined {
   let last: string | undefined;
   for (const read of readLines(text)) {
-    const line = read.replace(/#.*$/, '');
+    const line = beforeComment(read);
     if (line === `${key}:` || line.startsWith(`${key}: `)) {
       last = line.slice(line.indexOf(':') + 1).replace(/^ /, '');
     }
@@ -45,7 +45,7 @@ function byGrep(key: string, text: string, path: string, reader: 'grep' | 'flow'
   let last: string | undefined;
   for (const match of text.split('\n').filter((line) => pattern.test(line))) {
     // grep writes “file:line” when it is given several files, as it always is; then comments are cut.
-    const cut = `${path}:${match}`.replace(/#.*$/, '');
+    const cut = beforeComment(`${path}:${match}`);
     const line = cut.startsWith(`${path}:`) ? cut.slice(path.length + 1) : cut;
     if (reader === 'flow' && line === '') continue;
     const colon = line.indexOf(': ');
@@ -56,7 +56,7 @@ function byGrep(key: string, text: string, path: string, reader: 'grep' | 'flow'
 
 /** `while read line`: trimmed, backslashes taken away, and a last line without line break never seen. */
 function readLines(text: string): string[] {
-  const ended = text.replaceAll(/\\(\n|.)/g, (_, next: string) => (next === '\n' ? '' : next));
+  const ended = text.replaceAll(/\\([^])/g, (_, next: string) => (next === '\n' ? '' : next));
   return ended.split('\n').slice(0, -1).map(trim);
 }
 
@@ -91,12 +91,18 @@ function parseArray(value: string): string[] {
 export function readShellSettings(text: string): [key: string, value: string][] {
   const settings: [string, string][] = [];
   for (const read of readLines(text)) {
-    const line = read.replace(/#.*$/, '');
+    const line = beforeComment(read);
     const colon = line.indexOf(':');
     if (colon < 0) continue;
     settings.push([words(line.slice(0, colon)).join(' '), unquote(words(line.slice(colon + 1)).join(' '))]);
   }
   return settings;
+}
+
+/** `${line%%#*}`: all before the first `#`. */
+function beforeComment(line: string): string {
+  const at = line.indexOf('#');
+  return at < 0 ? line : line.slice(0, at);
 }
 
 function words(text: string): string[] {

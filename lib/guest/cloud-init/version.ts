@@ -54,7 +54,8 @@ async function pythonDirectories(fs: FileSystem): Promise<string[]> {
 }
 
 function versionOfCode(text: string): string | undefined {
-  const value = (name: string) => new RegExp(`^\\s*${name}\\s*=\\s*["']([^"'@]+)["']`, 'm').exec(text)?.[1];
+  const value = (name: string) =>
+    new RegExp(`^[ \\t]*${name}[ \\t]*=[ \\t]*["']([^"'@]+)["']`, 'm').exec(text)?.[1];
   return (
     value('_PACKAGED_VERSION') ??
     value('DOWNSTREAM_VERSION') ??

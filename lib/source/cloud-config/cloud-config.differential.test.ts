@@ -69,7 +69,7 @@ function theirs(cases: readonly LaidOut[]): { version: string; answers: (Underst
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
   });
-  expect(run.status, run.stderr).toBe(0);
+  if (run.status !== 0) throw new Error(run.stderr);
   return JSON.parse(run.stdout) as ReturnType<typeof theirs>;
 }
 
@@ -156,10 +156,72 @@ test(`${count} descriptions of clouds are understood as openstacksdk does, or re
       }
     }
   }
-  expect(differences.length, JSON.stringify(differences.slice(0, 3), null, 1)).toBe(0);
+  expect(differences.slice(0, 3)).toEqual([]);
   // The cases are of all kinds.
   expect(tally.understood).toBeGreaterThan(count / 3);
   expect(tally.refused).toBeGreaterThan(count / 10);
-  expect(tally.stricter).toBeGreaterThan(0);
-  console.log(tally);
+  expect(tally.stricter).toBeLessThan(count / 20);
+});
+
+/** What YAML makes of a value that is written without quotes, and of what repeats. */
+const values = [
+  '0777',
+  '0o17',
+  '1_000',
+  '1:30',
+  '+12',
+  '-0',
+  '.5',
+  '1.50',
+  '1e3',
+  '1.0e+3',
+  '0x1F',
+  '0b11',
+  '12345678901234567890',
+  '1.0e+22',
+  '.inf',
+  '1e22',
+  '2024-01-01',
+  '"0777"',
+  "'yes'",
+  'a#b',
+  'a: b',
+
+  '~',
+  'null',
+  '""',
+  'Null',
+  '!!str 12',
+  '!!str yes',
+  '*secret',
+  '[a]',
+  '{a: b}',
+  '|\n        a b',
+  '%x',
+  '@x',
+];
+
+test(`${values.length} ways to write a password are read as openstacksdk reads them`, async () => {
+  const cases = await Promise.all(
+    values.map(async (value, index) => {
+      const auth = `{ auth_url: "https://k.test/v3", username: u, user_domain_name: D, system_scope: all }`;
+      const yaml = [
+        `x: { defaults: &defaults ${auth}, secret: &secret 0123 }`,
+        `clouds:\n  lab:\n    auth:\n      <<: *defaults\n      username: v\n      password: ${value}\n`,
+      ].join('\n');
+      const given = { environment: {}, name: 'lab', region: undefined, file: undefined };
+      return laidOut(count + index, { ...given, files: { 'clouds.yaml': yaml } });
+    }),
+  );
+  const read = await Promise.all(cases.map(ours));
+  const passwords = read.map((mine) =>
+    mine instanceof UsageError ? 'refused' : mine.understood.auth['password'],
+  );
+  const expected = theirs(cases).answers.map((answer) =>
+    'error' in answer ? 'refused' : answer.auth['password'],
+  );
+  expect(passwords).toEqual(expected);
+  expect(read.every((mine) => mine instanceof UsageError || mine.understood.auth['username'] === 'v')).toBe(
+    true,
+  );
 });

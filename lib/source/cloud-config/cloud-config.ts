@@ -11,7 +11,7 @@ export interface CloudSettings {
   readonly credentials: Credentials;
   readonly tls: TlsSettings;
   /** @throws UsageError for settings of the service that make no sense */
-  service(type: string): ServiceSettings;
+  readonly service: (type: string) => ServiceSettings;
 }
 
 export interface CloudChoice extends Surroundings {

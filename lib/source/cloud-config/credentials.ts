@@ -113,8 +113,11 @@ function reader({ auth, origin, authType }: ResolvedCloud) {
   }
   function url(key: string, isNeeded = false): string | undefined {
     const value = isNeeded ? needed(key) : text(key);
-    if (value === undefined || (URL.canParse(value) && /^https?:/i.test(value))) return value;
-    throw mistake(origin, `auth.${key}`, 'not an http or https URL');
+    if (value === undefined) return undefined;
+    const parsed = /^https?:/i.test(value) ? URL.parse(value) : null;
+    if (parsed === null) throw mistake(origin, `auth.${key}`, 'not an http or https URL');
+    if (parsed.username === '' && parsed.password === '') return value;
+    throw mistake(origin, `auth.${key}`, 'a URL must not hold a name or a password');
   }
   function domainOf(whose: 'user' | 'project', of: string): Domain {
     for (const key of [`${whose}_domain`, 'default_domain']) {

@@ -18,7 +18,7 @@ export interface ConfigFile {
 }
 
 const suffixes = ['.yaml', '.yml', '.json'];
-const maximumSizeInBytes = 1024 * 1024;
+const maximumSizeInBytes = 256 * 1024;
 
 /** The variables that name a file to be read before all others. */
 const overrides = {
@@ -86,19 +86,16 @@ export async function findFile(
 
 /** @throws UsageError when it cannot be read or understood */
 export async function readConfigFile(path: string, where: string): Promise<ConfigFile> {
-  try {
-    const { size } = await stat(path);
-    return { path, settings: parseSettings(await readBounded(path, size), path) };
-  } catch (error) {
+  const text = await readRegular(path, maximumSizeInBytes).catch((error: unknown) => {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${where}: ${path} cannot be read: ${describeError(error)}`, { cause: error });
-  }
+  });
+  return { path, settings: parseSettings(text.toString('utf8'), path) };
 }
 
 async function textAt(path: string, passedOver: string[]): Promise<string | undefined> {
   try {
-    const status = await stat(path);
-    return await readBounded(path, status.size);
+    return (await readRegular(path, maximumSizeInBytes)).toString('utf8');
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const { code } = error as { code?: unknown };
@@ -107,9 +104,12 @@ async function textAt(path: string, passedOver: string[]): Promise<string | unde
   }
 }
 
-async function readBounded(path: string, sizeInBytes: number): Promise<string> {
-  if (sizeInBytes > maximumSizeInBytes) {
-    throw new UsageError(`${path}: ${sizeInBytes} bytes, more than the ${maximumSizeInBytes} that are read`);
+/** The bytes of a file that is one: a pipe might have no end. @throws UsageError for one that is too large */
+export async function readRegular(path: string, limitInBytes: number): Promise<Buffer> {
+  const status = await stat(path);
+  if (!status.isFile()) throw new Error('not a regular file');
+  if (status.size > limitInBytes) {
+    throw new UsageError(`${path}: ${status.size} bytes, more than the ${limitInBytes} that are read`);
   }
-  return readFile(path, 'utf8');
+  return readFile(path);
 }

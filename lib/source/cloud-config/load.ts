@@ -19,7 +19,7 @@ export interface KnownClouds {
   profiles(): Promise<Settings>;
   /** The file or files that were read, and `undefined` where there are none. */
   readonly file: string | undefined;
-  /** What can be said when a cloud is not among them. */
+  /** Where there was something, or nothing, for when a cloud is not among them: `in …` or `there is no …`. */
   readonly looked: string;
 }
 
@@ -81,7 +81,7 @@ export function cloudNamed(known: KnownClouds, name: string): { cloud: Settings;
   const names = [...known.clouds.keys()];
   const hint = didYouMean(name, names) || (names.length === 0 ? '' : `; there is ${names.join(', ')}`);
   throw new UsageError(
-    `cloud ${JSON.stringify(name)} is not described ${known.looked.replace(/^there/, ': there')}${hint}`,
+    `cloud ${JSON.stringify(name)} is not described${known.file === undefined ? ':' : ''} ${known.looked}${hint}`,
   );
 }
 

@@ -39,17 +39,23 @@ export function serviceSettings({ settings, origin }: ResolvedCloud, type: strin
     return found === undefined || !isTruthy(found.value) ? undefined : textOf(found, origin);
   };
   const endpoint = text('endpoint_override') ?? text('endpoint');
-  if (endpoint !== undefined && (!URL.canParse(endpoint) || !/^https?:/i.test(endpoint))) {
-    throw mistake(origin, `${type}_endpoint_override`, 'not an http or https URL');
+  if (endpoint !== undefined && !/^https?:\/\/[^/@]+(\/|$)/i.test(endpoint)) {
+    throw mistake(origin, `${type}_endpoint_override`, 'not an http or https URL, without a password');
   }
   const otherType = text('service_type');
   return {
-    types: otherType === undefined || types.includes(otherType) ? types : [otherType],
+    types: typesWith(otherType, types),
     name: text('service_name'),
     region: text('region_name', true),
     interfaces: interfacesOf(given('interface', true), origin),
     endpoint,
   };
+}
+
+/** A type that is named goes before its aliases, or stands alone. */
+function typesWith(named: string | undefined, types: readonly string[]): readonly string[] {
+  if (named === undefined) return types;
+  return types.includes(named) ? [named, ...types.filter((type) => type !== named)] : [named];
 }
 
 function textOf({ key, value }: { key: string; value: Value }, origin: CloudOrigin): string {

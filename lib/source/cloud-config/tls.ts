@@ -1,10 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { UsageError, describeError } from '../../errors.ts';
-import { type Surroundings, expandedPath } from './files.ts';
+import { type Surroundings, expandedPath, readRegular } from './files.ts';
 import { mistake, placeOf } from './origin.ts';
 import type { ResolvedCloud } from './resolve.ts';
 import { isTruthy, kindOf } from './settings.ts';
+
+/** A bundle of all public authorities has a quarter of a megabyte. */
+const maximumSizeInBytes = 4 * 1024 * 1024;
 
 /** How TLS is spoken with a cloud. Paths as they are written, until they are expanded. */
 export interface TlsPaths {
@@ -47,7 +49,10 @@ export function tlsPaths({ settings, origin }: ResolvedCloud, surroundings: Surr
     );
   }
   const verify = settings.get('insecure') !== true && given !== false;
-  const cacert = path('cacert') ?? (isFile ? expandedPath(given, surroundings) : undefined);
+  // Python's requests looks at these, where nothing else is said.
+  const { REQUESTS_CA_BUNDLE: bundle, CURL_CA_BUNDLE: other } = surroundings.environment;
+  const usual = isFile ? given : bundle || other;
+  const cacert = path('cacert') ?? (usual ? expandedPath(usual, surroundings) : undefined);
   const cert = path('cert');
   const key = cert === undefined ? undefined : path('key');
   return {
@@ -63,7 +68,7 @@ export async function readTls(paths: TlsPaths, { origin }: ResolvedCloud): Promi
   const read = async (name: 'cacert' | 'cert' | 'key') => {
     const path = paths[name];
     if (path === undefined) return undefined;
-    const bytes = await readFile(path).catch((error: unknown) => {
+    const bytes = await readRegular(path, maximumSizeInBytes).catch((error: unknown) => {
       const what = `${path} cannot be read: ${describeError(error)}`;
       throw new UsageError(`${placeOf(origin, name)}: ${what}`, { cause: error });
     });
