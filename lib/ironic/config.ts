@@ -1,4 +1,4 @@
-import { parseIni, type IniError, type IniFile } from './ini.ts';
+import { parseIni, type IniAssignment, type IniError, type IniFile } from './ini.ts';
 import { Interpolation, type Expansion } from './interpolation.ts';
 import { parseOption, type OptionType, type OptionValue } from './option-types.ts';
 import { optionOf, type Option } from './options.ts';
@@ -40,6 +40,8 @@ export type Reading<T> =
     }
   | { readonly ok: false; readonly problem: string; readonly setting: Setting | undefined };
 
+type Assigned = ReadonlyMap<string, readonly IniAssignment[]>;
+
 export interface ConfigText {
   readonly text: string;
   /** The path of the file, for a person. */
@@ -57,9 +59,15 @@ export class IronicConfig {
   readonly environment: Readonly<Record<string, string>>;
   readonly release: Release;
   readonly #interpolation: Interpolation;
+  /** Of each file, what it assigns by key: a file of 4 MB is asked for every option. */
+  readonly #assigned: readonly { readonly origin: string; readonly byKey: Assigned }[];
 
   constructor(files: readonly IniFile[], environment: Readonly<Record<string, string>>, release: Release) {
     this.files = files;
+    this.#assigned = files.map(({ origin, assignments }) => ({
+      origin,
+      byKey: Map.groupBy(assignments, ({ key }) => key),
+    }));
     this.environment = environment;
     this.release = release;
     this.#interpolation = new Interpolation(
@@ -164,10 +172,10 @@ export class IronicConfig {
   #fromFiles(group: string, name: string): readonly Occurrence[] {
     const deprecated = optionOf(group, name, this.release)?.deprecatedNames ?? [];
     const names = [{ group, name }, ...deprecated.map((old) => ({ group, ...old }))];
-    return this.files.toReversed().flatMap(({ origin, assignments }) =>
+    return this.#assigned.toReversed().flatMap(({ origin, byKey }) =>
       names.flatMap((wanted) =>
-        assignments
-          .filter(({ section, key }) => key === wanted.name && normalisedSection(section) === wanted.group)
+        (byKey.get(wanted.name) ?? [])
+          .filter(({ section }) => normalisedSection(section) === wanted.group)
           .toReversed()
           .map(({ section, key, value, line }) => ({
             origin,
