@@ -1,6 +1,6 @@
 import { inflateSync, zstdDecompressSync } from 'node:zlib';
 import { FormatError, describeError } from '../errors.ts';
-import { zstdFrameLength } from '../image/zstd-frame.ts';
+import { zstdFrameLength } from '../boot/zstd-frame.ts';
 import { unpackLzo } from './lzo.ts';
 
 // How extents are compressed. https://btrfs.readthedocs.io/en/latest/Compression.html

@@ -5,7 +5,7 @@ import { Recent } from '../blob/recent.ts';
 import type { Locate } from './btrfs-chunks.ts';
 import { type Compression, compressions, unpackExtent } from './btrfs-compression.ts';
 import { type Inode, KEY } from './btrfs-inodes.ts';
-import type { Superblock } from './btrfs-layout.ts';
+import type { Superblock, TreeRoot } from './btrfs-layout.ts';
 import type { Subvolume } from './btrfs-subvolumes.ts';
 import type { Item, TreeReader } from './btrfs-tree.ts';
 
@@ -38,23 +38,51 @@ export function contentReader(
   const { sectorSizeInBytes: sector } = superblock;
   const unpacked = new Recent<string, Buffer>(unpackedKept);
 
-  /** What is at an offset of the file, up to where that ends. */
+  /** What is at an offset of the file, up to where that ends: as the log has it, or else the subvolume. */
   async function partAt(subvolume: Subvolume, inode: Inode, offset: number, origin: string): Promise<Part> {
+    const { log } = subvolume;
+    if (log?.withExtents.has(inode.number) !== true) {
+      return partIn(subvolume, inode, offset, inode.sizeInBytes, origin);
+    }
+    const logged = await extentAt(log.root, inode, offset, `${origin}: in the log`);
+    if (logged.extent !== undefined)
+      return partOf(logged.extent, offset, logged.end, `${origin}: in the log`);
+    return partIn(subvolume, inode, offset, logged.end, origin);
+  }
+
+  async function partIn(
+    root: TreeRoot,
+    inode: Inode,
+    offset: number,
+    limit: number,
+    origin: string,
+  ): Promise<Part> {
+    const { extent, end } = await extentAt(root, inode, offset, origin);
+    const stop = Math.min(end, limit);
+    return extent === undefined ? { lengthInBytes: stop - offset } : partOf(extent, offset, stop, origin);
+  }
+
+  /** The extent that an offset is in, if any, and where something else begins. */
+  async function extentAt(root: TreeRoot, inode: Inode, offset: number, origin: string) {
     const key = { objectid: inode.number, type: KEY.EXTENT_DATA, offset: BigInt(offset) };
-    const { item, next } = await tree.atOrBefore(subvolume, key);
+    const { item, next } = await tree.atOrBefore(root, key);
     const isOwn = next !== undefined && next.objectid === inode.number && next.type === KEY.EXTENT_DATA;
     const nextStart = isOwn ? Number(next.offset) : Infinity;
     const end = Math.min(inode.sizeInBytes, nextStart);
-    if (item === undefined || item.key.objectid !== inode.number || item.key.type !== KEY.EXTENT_DATA) {
-      return { lengthInBytes: end - offset };
-    }
+    if (item === undefined || item.key.objectid !== inode.number || item.key.type !== KEY.EXTENT_DATA)
+      return { end };
     const what = `${origin}: extent at ${item.key.offset}`;
     const extent = parseExtent(item, sector, what);
-    const within = offset - extent.start;
-    if (within >= extent.lengthInBytes) return { lengthInBytes: end - offset };
+    if (offset - extent.start >= extent.lengthInBytes) return { end };
     if (extent.start + extent.lengthInBytes > nextStart) {
       throw new FormatError(`${what}: ${extent.lengthInBytes} bytes, but the next begins at ${nextStart}`);
     }
+    return { extent, end };
+  }
+
+  async function partOf(extent: Extent, offset: number, end: number, origin: string): Promise<Part> {
+    const what = `${origin}: extent at ${extent.start}`;
+    const within = offset - extent.start;
     const lengthInBytes = Math.min(extent.lengthInBytes - within, end - offset);
     const bytes = await packedBytes(extent, what);
     const skip = extent.offset + within;

@@ -9,10 +9,12 @@ import type { EntryType } from './filesystem.ts';
 
 export const KEY = {
   INODE_ITEM: 1,
+  INODE_REF: 12,
   DIR_ITEM: 84,
   DIR_INDEX: 96,
   EXTENT_DATA: 108,
   ROOT_ITEM: 132,
+  ROOT_BACKREF: 144,
   ROOT_REF: 156,
 } as const;
 const inodeInBytes = 160;
@@ -58,12 +60,28 @@ export async function readInode(
 ): Promise<Inode> {
   const what = `${origin}: btrfs inode ${number} of subvolume ${subvolume.tree}`;
   const item = await tree.item(subvolume, { objectid: number, type: KEY.INODE_ITEM, offset: 0n });
-  if (item === undefined) throw new FormatError(`${what}: does not exist`);
-  if (item.data.length < inodeInBytes) throw new FormatError(`${what}: ${item.data.length} bytes`);
-  const mode = item.data.readUInt32LE(52);
+  const logged = subvolume.log?.inodes.get(number);
+  const stored = item === undefined ? undefined : parseInode(item.data, number, what);
+  if (logged === undefined) {
+    if (stored === undefined) throw new FormatError(`${what}: does not exist`);
+    return stored;
+  }
+  const inode = parseInode(logged, number, `${what}: in the log`);
+  if (stored === undefined) return inode;
+  // As overwrite_item in Linux, fs/btrfs/tree-log.c: generation 0 says only that it is there, perhaps with its size.
+  const isThere = logged.readBigUInt64LE(0) === 0n;
+  const isFile = inode.type === 'file' && stored.type === 'file';
+  if (isThere)
+    return isFile && inode.sizeInBytes !== 0 ? { ...stored, sizeInBytes: inode.sizeInBytes } : stored;
+  return inode.type === 'directory' ? { ...inode, sizeInBytes: stored.sizeInBytes } : inode;
+}
+
+function parseInode(data: Buffer, number: bigint, what: string): Inode {
+  if (data.length < inodeInBytes) throw new FormatError(`${what}: ${data.length} bytes`);
+  const mode = data.readUInt32LE(52);
   const type = types[mode & S_IFMT];
   if (type === undefined) throw new FormatError(`${what}: mode 0o${mode.toString(8)}`);
-  const sizeInBytes = uint64LittleEndian(item.data, 16, `${what}: size`);
+  const sizeInBytes = uint64LittleEndian(data, 16, `${what}: size`);
   return { number, type, mode: mode & 0o7777, sizeInBytes };
 }
 
@@ -83,7 +101,10 @@ export async function readDirectory(
       throw new LimitError(`${origin}: a directory of more than ${maximumEntries} entries`);
     }
   }
-  return entries;
+  const changed = subvolume.log?.names.get(directory);
+  if (changed === undefined) return entries;
+  const isKept = (name: string) => !changed.removed.has(name) && !changed.added.has(name);
+  return [...entries.filter(({ bytes }) => isKept(bytes.toString('latin1'))), ...changed.added.values()];
 }
 
 /** The entry of that name, found by its hash. */
@@ -95,6 +116,9 @@ export async function findEntry(
   origin: string,
 ): Promise<DirectoryEntry | undefined> {
   const bytes = Buffer.from(name);
+  const changed = subvolume.log?.names.get(directory);
+  const added = changed?.added.get(bytes.toString('latin1'));
+  if (added !== undefined || changed?.removed.has(bytes.toString('latin1')) === true) return added;
   const key = { objectid: directory, type: KEY.DIR_ITEM, offset: nameHash(bytes) };
   const item = await tree.item(subvolume, key);
   if (item === undefined) return undefined;

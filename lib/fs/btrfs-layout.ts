@@ -60,8 +60,8 @@ export interface TreeRoot {
 export interface Superblock {
   readonly root: TreeRoot;
   readonly chunkRoot: TreeRoot;
-  /** Whether a log of what was synchronised since the last commit waits to be replayed. */
-  readonly hasLog: boolean;
+  /** The tree of logs of what was synchronised since the last commit, when there is one to replay. */
+  readonly logRoot?: TreeRoot;
   readonly totalInBytes: number;
   readonly sectorSizeInBytes: number;
   readonly nodeSizeInBytes: number;
@@ -144,7 +144,11 @@ function parse(blob: Blob, bytes: Buffer, checksum: Checksum): Superblock {
   if (sys_chunk_array_size === 0 || sys_chunk_array_size > BTRFS_SYSTEM_CHUNK_ARRAY_SIZE) {
     throw damaged(`sys_chunk_array_size ${sys_chunk_array_size}`);
   }
-  const levels = { root_level: bytes.readUInt8(0xc6), chunk_root_level: bytes.readUInt8(0xc7) };
+  const levels = {
+    root_level: bytes.readUInt8(0xc6),
+    chunk_root_level: bytes.readUInt8(0xc7),
+    log_root_level: bytes.readUInt8(0xc8),
+  };
   for (const [name, level] of Object.entries(levels)) {
     if (level >= BTRFS_MAX_LEVEL) throw damaged(`${name} ${level}`);
   }
@@ -163,7 +167,15 @@ function parse(blob: Blob, bytes: Buffer, checksum: Checksum): Superblock {
       level: levels.chunk_root_level,
       generation: raw64(0xa4),
     },
-    hasLog: raw64(0x60) !== 0n,
+    // Its nodes are of the transaction that was not committed.
+    ...(raw64(0x60) !== 0n && {
+      logRoot: {
+        tree: 2n ** 64n - 6n,
+        bytenr: at64(0x60, 'log_root'),
+        level: levels.log_root_level,
+        generation: raw64(0x48) + 1n,
+      },
+    }),
     totalInBytes: at64(0x70, 'total_bytes'),
     sectorSizeInBytes: sectorsize,
     nodeSizeInBytes: nodesize,

@@ -3,6 +3,7 @@ import { uint64LittleEndian } from '../blob/integers.ts';
 import { nameHash } from './btrfs-checksum.ts';
 import { type DirectoryEntry, KEY, parseEntries } from './btrfs-inodes.ts';
 import { BTRFS_MAX_LEVEL, type Superblock, type TreeRoot } from './btrfs-layout.ts';
+import { type SubvolumeLog, logTrees, readSubvolumeLog } from './btrfs-log.ts';
 import { type TreeReader, isFileTree } from './btrfs-tree.ts';
 
 // Subvolumes: each is a tree of files of its own, found by its root item in the tree of roots.
@@ -17,6 +18,8 @@ const rootItemInBytes = 239;
 export interface Subvolume extends TreeRoot {
   /** The inode of its top directory. */
   readonly directory: bigint;
+  /** What was synchronised of it since the last commit, which is read before it. */
+  readonly log?: SubvolumeLog;
 }
 
 export interface SubvolumeReader {
@@ -30,6 +33,16 @@ export interface SubvolumeReader {
 
 export function subvolumeReader(tree: TreeReader, superblock: Superblock, origin: string): SubvolumeReader {
   const { root } = superblock;
+  const logs = new Map<bigint, Promise<Subvolume>>();
+  let trees: ReturnType<typeof logTrees> | undefined;
+
+  async function withLog(subvolume: Subvolume): Promise<Subvolume> {
+    const log = (await (trees ??= logTrees(tree, superblock, origin))).get(subvolume.tree);
+    return log === undefined
+      ? subvolume
+      : { ...subvolume, log: await readSubvolumeLog(tree, log, subvolume, origin) };
+  }
+
   return {
     async get(id) {
       if (!isFileTree(id)) throw new FormatError(`${origin}: btrfs: ${id} is not the number of a subvolume`);
@@ -40,7 +53,11 @@ export function subvolumeReader(tree: TreeReader, superblock: Superblock, origin
         offset: largestOffset,
       });
       if (item === undefined || item.key.objectid !== id || item.key.type !== KEY.ROOT_ITEM) return undefined;
-      return parseRootItem(item.data, id, `${origin}: btrfs subvolume ${id}`);
+      const subvolume = parseRootItem(item.data, id, `${origin}: btrfs subvolume ${id}`);
+      if (subvolume === undefined || superblock.logRoot === undefined) return subvolume;
+      const logged = logs.get(id) ?? withLog(subvolume);
+      logs.set(id, logged);
+      return logged;
     },
     async defaultId() {
       const name = Buffer.from('default');

@@ -6,6 +6,7 @@ import { CHUNK_ITEM_KEY, type Chunk, locator, parseChunk, systemChunks } from '.
 import { contentReader } from './btrfs-content.ts';
 import { type DirectoryEntry, type Inode, findEntry, readDirectory, readInode } from './btrfs-inodes.ts';
 import { readSuperblock } from './btrfs-layout.ts';
+import { type SubvolumePath, subvolumePaths } from './btrfs-subvolume-paths.ts';
 import { FS_TREE_OBJECTID, type Subvolume, subvolumeReader } from './btrfs-subvolumes.ts';
 import { treeReader } from './btrfs-tree.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -13,7 +14,7 @@ import { fileSystemOf } from './walk.ts';
 
 export interface BtrfsFileSystem extends FileSystem {
   readonly type: 'btrfs';
-  /** A log waits to be replayed: what is read may be older than what a kernel would see. */
+  /** It was not unmounted, and has a log: what is read is what a kernel would see once it has replayed that. */
   readonly needsRecovery: boolean;
   readonly blockSizeInBytes: number;
   /** How much of the partition it takes. */
@@ -26,7 +27,9 @@ export interface BtrfsFileSystem extends FileSystem {
    * What the mount option `subvol=` with that path would show, which counts from the top level.
    * @throws MissingError when there is no such path, FormatError when no subvolume begins there
    */
-  subvolume(path: string): Promise<FileSystem>;
+  subvolume(path: string): Promise<BtrfsFileSystem>;
+  /** Its subvolumes and snapshots, without the top level. @throws LimitError for more than 10,000 */
+  subvolumes(): Promise<SubvolumePath[]>;
 }
 
 const FIRST_CHUNK_TREE_OBJECTID = 256n;
@@ -49,6 +52,7 @@ const emptyDirectory: Inode = { number: 2n, type: 'directory', mode: 0o755, size
 
 /**
  * A btrfs file system on one device, read-only, from its default subvolume. Paths go on into other subvolumes.
+ * A log that has to be replayed is read before what it would change.
  * Checksums of metadata are verified (see `checksums`), those of data are not.
  * @throws FormatError when what leads to the root directory is damaged, UnsupportedError for unknown features,
  *   several devices and RAID profiles
@@ -115,26 +119,28 @@ export async function openBtrfs(blob: Blob): Promise<BtrfsFileSystem> {
   }
 
   const { label, uuid } = superblock;
-  const about = { type: 'btrfs', origin, label, uuid } as const;
-  const from = (root: Node) =>
-    fileSystemOf<Node>(about, {
-      root,
-      entry: ({ inode: { type, sizeInBytes, mode }, name }) => ({ name, type, sizeInBytes, mode }),
-      child,
-      async children(directory) {
-        checkLoops(directory, origin);
-        const { subvolume, inode } = directory;
-        const nodes: Node[] = [];
-        if (subvolume === undefined) return nodes;
-        for (const entry of await readDirectory(tree, subvolume, inode.number, originOf(directory))) {
-          nodes.push(await nodeOf(directory, subvolume, entry));
-        }
-        return nodes;
+  const from = (root: Node, rootOrigin = origin) =>
+    fileSystemOf<Node>(
+      { type: 'btrfs', origin: rootOrigin, label, uuid },
+      {
+        root,
+        entry: ({ inode: { type, sizeInBytes, mode }, name }) => ({ name, type, sizeInBytes, mode }),
+        child,
+        async children(directory) {
+          checkLoops(directory, origin);
+          const { subvolume, inode } = directory;
+          const nodes: Node[] = [];
+          if (subvolume === undefined) return nodes;
+          for (const entry of await readDirectory(tree, subvolume, inode.number, originOf(directory))) {
+            nodes.push(await nodeOf(directory, subvolume, entry));
+          }
+          return nodes;
+        },
+        content: async ({ subvolume, inode }, fileOrigin) => contentIn(subvolume, inode, fileOrigin),
+        target: async (link) =>
+          readText(contentIn(link.subvolume, link.inode, originOf(link)), maximumLinkInBytes),
       },
-      content: async ({ subvolume, inode }, fileOrigin) => contentIn(subvolume, inode, fileOrigin),
-      target: async (link) =>
-        readText(contentIn(link.subvolume, link.inode, originOf(link)), maximumLinkInBytes),
-    });
+    );
 
   function contentIn(subvolume: Subvolume | undefined, inode: Inode, what: string): Blob {
     if (subvolume === undefined) throw new FormatError(`${what}: in no subvolume`);
@@ -142,10 +148,10 @@ export async function openBtrfs(blob: Blob): Promise<BtrfsFileSystem> {
   }
 
   const defaultSubvolume = await subvolumes.defaultId();
-  return {
+  const fileSystem: BtrfsFileSystem = {
     ...from(await rootOf(defaultSubvolume)),
     type: 'btrfs',
-    needsRecovery: superblock.hasLog,
+    needsRecovery: superblock.logRoot !== undefined,
     blockSizeInBytes: superblock.sectorSizeInBytes,
     sizeInBytes: superblock.totalInBytes,
     checksums: {
@@ -164,9 +170,16 @@ export async function openBtrfs(blob: Blob): Promise<BtrfsFileSystem> {
       if (subvolume?.directory !== inode.number) {
         throw new FormatError(`${origin} › ${path}: a ${inode.type}, not where a subvolume begins`);
       }
-      return from({ subvolume, inode, name: '' });
+      const named = path.split('/').filter(Boolean).join('/') || '/';
+      return {
+        ...fileSystem,
+        ...from({ subvolume, inode, name: '' }, `${origin} › subvol=${named}`),
+        type: 'btrfs',
+      };
     },
+    subvolumes: async () => subvolumePaths(tree, superblock, subvolumes, origin),
   };
+  return fileSystem;
 }
 
 /** Inode numbers mean something within their subvolume only. */

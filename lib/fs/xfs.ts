@@ -1,5 +1,5 @@
 import type { Blob } from '../blob/blob.ts';
-import { FormatError } from '../errors.ts';
+import { FormatError, UnsupportedError } from '../errors.ts';
 import { checkAncestors, pathOf } from './ancestry.ts';
 import { Recent } from '../blob/recent.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -9,12 +9,15 @@ import { forkReader } from './xfs-extents.ts';
 import { type Inode, inodeReader } from './xfs-inodes.ts';
 import { readSuperblock } from './xfs-layout.ts';
 import { isLogClean } from './xfs-log.ts';
+import { recoverXfs } from './xfs-recovery.ts';
 import { readTarget } from './xfs-symlink.ts';
 
 export interface XfsFileSystem extends FileSystem {
   readonly type: 'xfs';
-  /** The log does not end with an unmount: what is read may be older than what a kernel would see. */
+  /** It was not unmounted: what is read is what a kernel would see once it has replayed the log. */
   readonly needsRecovery: boolean;
+  /** How many complete transactions its log held that may not be in place, and are read from there. */
+  readonly replayedTransactions: number;
   readonly blockSizeInBytes: number;
   /** How much of the partition it takes. */
   readonly sizeInBytes: number;
@@ -35,15 +38,28 @@ interface Directory {
 
 /**
  * An XFS file system of version 4 or 5, read-only. Checksums of metadata are verified where it has them, and that
- * metadata is what and where it says. The log is not replayed. A file on the realtime device is an UnsupportedError.
- * @throws FormatError when the superblock or the root directory is damaged, UnsupportedError for unknown features
+ * metadata is what and where it says. A log that has to be replayed is, in memory. A file on the realtime device is
+ * an UnsupportedError, and so is one whose change the log holds the beginning of.
+ * @throws FormatError when the superblock, the log or the root directory is damaged, UnsupportedError for unknown
+ *   features
  */
 export async function openXfs(blob: Blob): Promise<XfsFileSystem> {
-  const superblock = await readSuperblock(blob);
-  const readInode = inodeReader(blob, superblock);
-  const forkOf = forkReader(blob, superblock);
-  const needsRecovery = !(await isLogClean(blob, superblock));
+  const stored = await readSuperblock(blob);
+  const needsRecovery = !(await isLogClean(blob, stored));
+  const recovered = needsRecovery ? await recoverXfs(blob, stored) : undefined;
+  const disk = recovered?.disk ?? blob;
+  const superblock = disk === blob ? stored : await readSuperblock(disk);
+  const readSettled = inodeReader(disk, superblock);
+  const forkOf = forkReader(disk, superblock);
   const recent = new Recent<number, Directory>(directoriesKept);
+
+  async function readInode(number: number): Promise<Inode> {
+    const why = recovered?.unsettled.get(BigInt(number));
+    if (why === undefined) return readSettled(number);
+    throw new UnsupportedError(
+      `${blob.origin}: xfs: inode ${number}: ${why} in the log, and is not replayed`,
+    );
+  }
 
   const root: Node = { inode: await readInode(superblock.rootInode), name: '' };
   if (root.inode.type !== 'directory') {
@@ -93,13 +109,14 @@ export async function openXfs(blob: Blob): Promise<XfsFileSystem> {
         return nodes;
       },
       content: async (file, origin) => forkOf(file.inode, origin).content,
-      target: async (link) => readTarget(blob, link.inode, superblock, forkOf, originOf(link)),
+      target: async (link) => readTarget(disk, link.inode, superblock, forkOf, originOf(link)),
     },
   );
   return {
     ...base,
     type: 'xfs',
     needsRecovery,
+    replayedTransactions: recovered?.replayedTransactions ?? 0,
     blockSizeInBytes,
     sizeInBytes: superblock.blocks * blockSizeInBytes,
   };
