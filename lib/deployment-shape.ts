@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { architectureMeant, architectureNamed, architectures } from './arch.ts';
+import { fromShape } from './deployer/from-shape.ts';
 import { parseSize } from './size.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -34,6 +35,8 @@ const cloud = z.preprocess(
       .optional(),
     /** One of the cloud's regions; the first unless said otherwise. */
     region: z.string().min(1).optional(),
+    /** The entry that Glance is asked with, where it does not take the scope that Ironic needs. */
+    images: z.string().min(1).optional(),
   }),
 );
 
@@ -45,13 +48,15 @@ export const deploymentShape = z
     /** Architectures that must be ready, also where no node of them is enrolled yet. */
     architectures: z.array(architecture).default([]),
     cloud: cloud.optional(),
-    /** For every host; what ~/.ssh/config says of one goes before. */
+    /** Whose files tell of conductors and hosts; what is said here goes before. */
+    from: fromShape.optional(),
+    /** For every host; what ~/.ssh/config says of one goes before, and keys of both are tried. */
     ssh: z
       .strictObject({
         user: z.string().optional(),
         identity: z.string().optional(),
         known_hosts: z.string().optional(),
-        /** In place of ~/.ssh/config. */
+        /** In place of ~/.ssh/config and /etc/ssh/ssh_config; `none` reads neither. */
         config: z.string().optional(),
       })
       .default({}),
@@ -65,7 +70,7 @@ export const deploymentShape = z
           port: z.int().min(1).max(65_535).optional(),
           user: z.string().optional(),
           /** Reads with `sudo -n` what the user may not. */
-          sudo: z.boolean().default(false),
+          sudo: z.boolean().optional(),
           /** The words of the command that runs a command in the container meant: `docker exec ironic_conductor`. */
           container: z.string().min(1).optional(),
         }),
@@ -99,13 +104,14 @@ export const deploymentShape = z
           config: z.array(location).min(1),
           /** The service's `OS_<GROUP>__<OPTION>` environment, which overrides the files. */
           environment: z.record(z.string(), z.string()).default({}),
-          /** The TFTP server that nodes are sent to, or a copy of its root. */
+          /** The TFTP server that nodes are sent to, or a copy of its root; `[pxe]tftp_server` unless said otherwise. */
           tftp: location.optional(),
           /** The HTTP server that nodes are sent to, or a copy of its root; `[deploy]http_url` unless said otherwise. */
           http: location.optional(),
         }),
       )
-      .min(1),
+      .min(1)
+      .default([]),
     user_images: z
       .array(
         z.strictObject({
@@ -130,6 +136,9 @@ export const deploymentShape = z
       if (given.cloud !== undefined && given[name] !== undefined) {
         say(name, `both a cloud and recorded ${name} are given; keep one`);
       }
+    }
+    if (given.from === undefined && given.conductors.length === 0) {
+      say('conductors', 'missing: without from, the conductors are to be named');
     }
     const names = given.conductors.map(({ name }) => name);
     const twice = names.find((name, index) => names.indexOf(name) !== index);

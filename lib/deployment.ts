@@ -13,15 +13,31 @@ export type Deployment = z.infer<typeof deploymentShape> & {
 
 export type UserImageExpectation = Deployment['user_images'][number];
 
-/** @throws UsageError with file, line and column of everything that is wrong with it */
+/**
+ * Reads deployment.yaml, and what its `from` names.
+ * @throws UsageError with file, line and column of everything that is wrong with it
+ */
 export async function readDeployment(path: string): Promise<Deployment> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new UsageError(`${path}: cannot be read: ${describeError(error)}`, { cause: error });
   });
-  return parseDeployment(text, path);
+  return completed(parseDeployment(text, path));
 }
 
-/** @throws UsageError with file, line and column of everything that is wrong with it */
+/**
+ * A deployment with the conductors and hosts that its `from` leads to.
+ * @throws UsageError naming the file and line of what cannot be read
+ */
+export async function completed(deployment: Deployment): Promise<Deployment> {
+  if (deployment.from === undefined) return deployment;
+  const { expandDeployment } = await import('./deployer/expand.ts');
+  return expandDeployment(deployment);
+}
+
+/**
+ * What deployment.yaml says itself.
+ * @throws UsageError with file, line and column of everything that is wrong with it
+ */
 export function parseDeployment(text: string, path: string): Deployment {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });

@@ -89,7 +89,7 @@ test('--suite aarch64 judges that architecture and what is shared', async () => 
   expect(code).toBe(0);
   const results = await resultsOf(reports);
   expect(new Set(results.map(({ architecture }) => architecture))).toEqual(new Set(['aarch64', undefined]));
-  expect(new Set(results.map(({ suite }) => suite)).size).toBe(7);
+  expect(new Set(results.map(({ suite }) => suite)).size).toBe(8);
 });
 
 test('--suite aarch64/firmware judges both at once', async () => {

@@ -16,7 +16,7 @@ export interface ConductorSource {
   config(): Promise<readonly Blob[]>;
   /** The machine or container that its configuration is on; undefined where that is a copy on this machine. */
   readonly host: Files | undefined;
-  /** What its TFTP server serves; absent when deployment.yaml names none. */
+  /** What its TFTP server serves; absent when deployment.yaml names none: then it is as the configuration says. */
   readonly tftp: Files | undefined;
   /** What its HTTP server serves; absent when deployment.yaml names none: then it is as the configuration says. */
   readonly http: Files | undefined;
@@ -32,8 +32,12 @@ export interface World extends AsyncDisposable {
   readonly conductors: readonly ConductorSource[];
   /** What was read so far. */
   readonly tallies: Readonly<Record<'images' | 'bootFiles', Tally>>;
+  /** The blob, read from far away once; what is near is left as it is. */
+  keep(blob: Blob): Blob;
   /** The file behind a URL that a node record or a configuration names. */
   openUrl(url: string): Promise<Blob>;
+  /** The files of the TFTP server at an address that a configuration names. */
+  openTftp(host: string): Promise<Files>;
   /** The newest API version that Ironic knows; undefined where it is not asked (recorded answers). */
   newestMicroversion(): Promise<string | undefined>;
 }
@@ -64,13 +68,19 @@ export async function openWorld(deployment: Deployment): Promise<World> {
   const tallies = { images: newTally(), bootFiles: newTally() };
   const dispose = { [Symbol.asyncDispose]: () => held.disposeAsync() };
   if (deployment.cloud !== undefined) {
-    const { cloudSources } = await import('./source/cloud.ts');
+    const [{ cloudSources }, { spools }] = await Promise.all([
+      import('./source/cloud.ts'),
+      import('./source/spool.ts'),
+    ]);
+    const spool = held.use(spools());
     return {
       deployment,
       conductors,
       ...(await cloudSources(deployment.cloud, deployment.folder, held, web.downloads)),
       tallies,
+      keep: (blob) => spool.over(blob),
       openUrl: async (url) => web.open(url),
+      openTftp,
       ...dispose,
     };
   }
@@ -83,7 +93,9 @@ export async function openWorld(deployment: Deployment): Promise<World> {
     images: recordedStore(at(deployment.images) ?? '', held),
     newestMicroversion: async () => undefined,
     tallies,
+    keep: (blob) => blob,
     openUrl: async (url) => web.open(url),
+    openTftp,
     ...dispose,
   };
 }
@@ -95,13 +107,16 @@ async function tftpRoot(text: string, deployment: Deployment, held: AsyncDisposa
       const { folderFiles } = await import('./source/folder.ts');
       return held.use(folderFiles(at.path));
     }
-    case 'tftp': {
-      const { tftpFiles } = await import('./source/tftp.ts');
-      return tftpFiles({ host: at.host, port: at.port });
-    }
+    case 'tftp':
+      return openTftp(at.host, at.port);
     case 'ssh':
       throw new UsageError(`${text}: a TFTP server (tftp://host/) or a folder is expected`);
   }
+}
+
+async function openTftp(host: string, port?: number): Promise<Files> {
+  const { tftpFiles } = await import('./source/tftp.ts');
+  return tftpFiles({ host, ...(port !== undefined && { port }) });
 }
 
 async function httpRoot(text: string, deployment: Deployment, web: WebServers, held: AsyncDisposableStack) {

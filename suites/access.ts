@@ -49,6 +49,7 @@ export const access = suite('access', 'What the credential lets the assay see', 
             'Ironic has no conductor of this name',
             `one of ${names || 'those of Ironic: it has none'}`,
             [{ where: 'GET /v1/conductors', what: names || 'none' }],
+            'give it the name that Ironic has: under conductors of deployment.yaml or, for one that from leads to, in its hostnames',
           ),
         ];
       }

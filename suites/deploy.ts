@@ -35,12 +35,16 @@ export const deploy = suite('deploy', 'Deploy kernels and initramfs (ironic-pyth
       {
         name: 'the ARM kernel deleted',
         subject: 'aarch64 kernel',
-        plant: (sim) => sim.removeImage('ipa-aarch64.kernel'),
+        plant(sim) {
+          sim.showAll();
+          sim.removeImage('ipa-aarch64.kernel');
+        },
       },
       {
         name: 'the x86-64 initramfs uploaded again, under a new id',
         subject: 'x86_64 initramfs',
         plant(sim) {
+          sim.showAll();
           sim.addImage('ipa-x86_64.initramfs again', 'ipa-x86_64.initramfs');
           sim.removeImage('ipa-x86_64.initramfs');
         },

@@ -35,7 +35,14 @@ export const images = suite('images', 'User images: partitions, boot loader and 
       ),
     fix: 'correct user_images in deployment.yaml, or upload the image',
     faults: [
-      { name: 'the image deleted', subject: ubuntu, plant: (sim) => sim.removeImage(ubuntu) },
+      {
+        name: 'the image deleted',
+        subject: ubuntu,
+        plant(sim) {
+          sim.showAll();
+          sim.removeImage(ubuntu);
+        },
+      },
       {
         name: 'two images of one name',
         subject: rocky,

@@ -26,8 +26,8 @@ test('a refused password leaves what needs the cloud unverified, and the configu
     sim.identity.wrongPassword = true;
   });
   expect(reported).toEqual([]);
-  expect(passing).toEqual(['access', 'conf', 'http']);
-  expect(unverified).toEqual(['access', 'conf', 'deploy', 'firmware', 'http', 'images', 'nodes']);
+  expect(passing).toEqual(['access', 'conf', 'deployer', 'http']);
+  expect(unverified).toEqual(['access', 'conf', 'deploy', 'deployer', 'firmware', 'http', 'images', 'nodes']);
   for (const reason of reasons) expect(reason).toMatch(/keystone.*401/);
   expect(summary.exitCode).toBe(2);
 });
@@ -73,5 +73,5 @@ test('an image that is no disk fails for what it is, and the others are judged',
   });
   expect(new Set(reported.map(({ check }) => check))).toEqual(new Set(['images/format']));
   expect(reported[0]?.findings[0]?.actual).toBe('html');
-  expect(passing).toEqual(['access', 'conf', 'deploy', 'firmware', 'http', 'images', 'nodes']);
+  expect(passing).toEqual(['access', 'conf', 'deploy', 'deployer', 'firmware', 'http', 'images', 'nodes']);
 });

@@ -91,6 +91,23 @@ describe('subvolumes', () => {
     );
   });
 
+  test('each is listed with its path from the top level', async () => {
+    const fileSystem = await openBtrfs(await diskOf('btrfs'));
+    const paths = (await fileSystem.subvolumes()).map(({ path }) => path);
+    expect(paths.toSorted()).toEqual(['@', '@/nested', '@before', '@home']);
+    const byId = (await fileSystem.subvolumes()).find(({ id }) => id === fileSystem.defaultSubvolume);
+    expect(byId?.path).toBe('@');
+    expect(await (await openBtrfs(await diskOf('btrfs-mixed'))).subvolumes()).toEqual([]);
+  });
+
+  test('messages name the subvolume', async () => {
+    const home = await (await openBtrfs(await diskOf('btrfs'))).subvolume('/@home/');
+    await expect(home.open('/none')).rejects.toThrow(
+      'disk › subvol=@home › /none: no such file or directory',
+    );
+    expect(home.needsRecovery).toBe(false);
+  });
+
   test('links begin in the subvolume that is looked at', async () => {
     const home = await (await openBtrfs(await diskOf('btrfs'))).subvolume('@/nested');
     expect(await home.lookup('/../../inside')).toMatchObject({ name: 'inside', type: 'file' });

@@ -6,6 +6,9 @@ import { readKernelImageHeader } from '../boot/kernel-image.ts';
 import { readPe } from '../boot/pe.ts';
 import type { FileSystem } from '../fs/filesystem.ts';
 import { type InstalledKernel, readKernels } from '../guest/kernels.ts';
+import type { InitramfsInspection } from './initramfs.ts';
+import { type ModuleCounts, modulesListed } from './modules.ts';
+import { type Read, attempt } from './read.ts';
 
 /** A kernel in /boot, by its first kilobytes: it is neither unpacked nor read to its end. */
 export interface BootKernelFacts {
@@ -18,9 +21,18 @@ export interface BootKernelFacts {
   /** Whether the release is the one in its header, or only the one in its name. */
   readonly releaseFrom: 'header' | 'name';
   readonly rescue: boolean;
-  readonly initrds: readonly { readonly path: string; readonly sizeInBytes: number }[];
+  readonly initrds: readonly InitrdFacts[];
   /** The folder of its modules. */
   readonly modules?: string;
+  /** What depmod has listed there. */
+  readonly modulesListed?: Read<ModuleCounts>;
+}
+
+export interface InitrdFacts {
+  readonly path: string;
+  readonly sizeInBytes: number;
+  /** What is in it, of the one that is unpacked: the one that is loaded when nobody chooses. */
+  readonly content?: InitramfsInspection['initramfs'];
 }
 
 interface HeaderFacts {
@@ -29,12 +41,25 @@ interface HeaderFacts {
   readonly release?: string;
 }
 
-/** The kernels that a guest can boot. */
-export async function bootKernels(fs: FileSystem): Promise<BootKernelFacts[]> {
+/** An initrd of an operating system; a larger one is left packed. */
+const maximumInitrdInBytes = 512 * 1024 * 1024;
+
+/**
+ * The kernels that a guest can boot.
+ * @param loaded the initrd to unpack; that of the newest kernel where it is not known
+ */
+export async function bootKernels(fs: FileSystem, loaded?: string): Promise<BootKernelFacts[]> {
+  const installed = await readKernels(fs);
+  const unpacked = loaded ?? installed.findLast(({ rescue }) => !rescue)?.initrds[0]?.path;
   const kernels: BootKernelFacts[] = [];
-  for (const kernel of await readKernels(fs)) {
+  for (const kernel of installed) {
     const { release, ...header } = await headerFacts(fs, kernel);
-    const { path, sizeInBytes, version, rescue, initrds, modules } = kernel;
+    const { path, sizeInBytes, version, rescue, modules } = kernel;
+    const initrds: InitrdFacts[] = [];
+    for (const initrd of kernel.initrds) {
+      const isUnpacked = initrd.path === unpacked && initrd.sizeInBytes <= maximumInitrdInBytes;
+      initrds.push({ ...initrd, ...(isUnpacked && { content: await contentOf(fs, initrd.path) }) });
+    }
     kernels.push({
       path,
       sizeInBytes,
@@ -43,10 +68,22 @@ export async function bootKernels(fs: FileSystem): Promise<BootKernelFacts[]> {
       releaseFrom: release === undefined ? 'name' : 'header',
       rescue,
       initrds,
-      ...(modules !== undefined && { modules }),
+      ...(modules !== undefined && {
+        modules,
+        modulesListed: await attempt(
+          () => modulesListed(fs, modules),
+          'not listed: there is no modules.dep, so modprobe finds none',
+        ),
+      }),
     });
   }
   return kernels;
+}
+
+async function contentOf(fs: FileSystem, path: string): Promise<InitramfsInspection['initramfs']> {
+  const { inspectInitramfs } = await import('./initramfs.ts');
+  const blob = await attempt(() => fs.open(path));
+  return 'value' in blob ? (await inspectInitramfs(blob.value)).initramfs : blob;
 }
 
 async function headerFacts(

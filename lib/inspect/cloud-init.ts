@@ -21,13 +21,18 @@ export interface CloudInitFacts {
 /**
  * Undefined when neither its code nor its configuration is there.
  * @param architecture that of the programs, on which ds-identify's policy depends
+ * @param kernelCommandLine of the boot entry that starts by itself, which may name a datasource
  */
 export async function cloudInitFacts(
   fs: FileSystem,
   architecture: string | undefined,
   packages: InstalledPackages | undefined,
+  kernelCommandLine: string | undefined,
 ): Promise<CloudInitFacts | undefined> {
-  const about = packages === undefined ? {} : { packages };
+  const about = {
+    ...(packages !== undefined && { packages }),
+    ...(kernelCommandLine !== undefined && { kernelCommandLine }),
+  };
   const guest = await guestDatasource(fs, architecture ?? 'unknown', about);
   const { version, config, datasources, withoutConfigDrive, withConfigDrive } = guest;
   if (version === undefined && config.files.length === 0) return undefined;

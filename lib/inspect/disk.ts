@@ -4,14 +4,21 @@ import type { TableProblem } from '../disk/table.ts';
 import { type Container, openVirtualDisk, readContainer } from '../image/container.ts';
 import type { Qcow2Header } from '../image/qcow2-layout.ts';
 import { qcow2Extent } from '../image/qcow2.ts';
+import { architecturesOfDisk, obstaclesOf } from './obstacles.ts';
 import { type Read, attempt, valueOf } from './read.ts';
-import { type VolumeFacts, inspectVolume } from './volume.ts';
+import type { VolumeGroupFacts } from './volume-groups.ts';
+import { type Surroundings, surroundingsOf } from './surroundings.ts';
+import { type Volume, type VolumeFacts, inspectVolume, openVolume } from './volume.ts';
 
 /** A disk image: a container, and the disk in it. */
 export interface DiskInspection {
   readonly kind: 'disk image';
   readonly container: ContainerFacts;
   readonly disk: Read<DiskFacts>;
+  /** Of the programs of the operating system on it, as `uname -m` says. */
+  readonly architectures: readonly string[];
+  /** Why no node would boot from it, as far as its own bytes tell. */
+  readonly obstacles: readonly string[];
 }
 
 export interface ContainerFacts {
@@ -28,10 +35,14 @@ export interface DiskFacts {
   readonly sectorSizeInBytes: number;
   /** PTUUID as blkid prints it. */
   readonly diskUuid?: string;
+  /** Whether the first sector holds code that BIOS would start; its absence tells nothing of UEFI. */
+  readonly hasBiosCode: boolean;
   readonly problems: readonly TableProblem[];
   readonly partitions: readonly PartitionFacts[];
   /** What a disk without a partition table holds. */
   readonly volume?: Read<VolumeFacts>;
+  /** What partitions hold together, where any belongs to LVM. */
+  readonly volumeGroups?: Read<readonly VolumeGroupFacts[]>;
 }
 
 export interface PartitionFacts extends Pick<
@@ -40,6 +51,9 @@ export interface PartitionFacts extends Pick<
 > {
   readonly volume: Read<VolumeFacts>;
 }
+
+/** In an MBR, protective or not, up to the disk's signature. UEFI specification, "Legacy MBR". */
+const biosCodeInBytes = 440;
 
 /** What is in such a file is not looked for: it has to be unpacked or converted first, or is no image. */
 const notImages = new Set<Container['format']>(['empty', 'html', 'git-lfs-pointer']);
@@ -52,7 +66,13 @@ export async function inspectDisk(blob: Blob): Promise<DiskInspection | undefine
   const facts = valueOf(disk);
   const isEmpty = facts?.scheme === 'none' && 'absent' in (facts.volume ?? {});
   if (container.format === 'raw' && isEmpty) return undefined;
-  return { kind: 'disk image', container: await containerFacts(container, blob), disk };
+  return {
+    kind: 'disk image',
+    container: await containerFacts(container, blob),
+    disk,
+    architectures: facts === undefined ? [] : architecturesOfDisk(facts),
+    obstacles: facts === undefined ? [] : obstaclesOf(facts),
+  };
 }
 
 async function containerFacts(container: Container, blob: Blob): Promise<ContainerFacts> {
@@ -80,19 +100,57 @@ async function containerFacts(container: Container, blob: Blob): Promise<Contain
 async function diskFacts(disk: Blob): Promise<DiskFacts> {
   const table = await readPartitionTable(disk);
   const { scheme, sectorSizeInBytes, diskUuid, problems } = table;
-  const partitions: PartitionFacts[] = [];
-  for (const { blob, attributes: _, ...partition } of table.partitions) {
-    const isExtended = scheme === 'mbr' && partition.typeName === 'Extended';
-    const volume = isExtended ? { absent: 'the logical partitions' } : await inspectVolume(blob);
-    partitions.push({ ...partition, volume });
+  const holders: { readonly partition?: Partition; readonly blob: Blob; readonly volume: Volume }[] = [];
+  for (const partition of table.partitions) {
+    const { blob, number, uuid, name } = partition;
+    const names = [`PARTUUID=${uuid}`, ...(name === '' ? [] : [`PARTLABEL=${name}`])];
+    holders.push({ partition, blob, volume: await openVolume(`partition ${number}`, blob, names) });
   }
+  if (scheme === 'none') holders.push({ blob: disk, volume: await openVolume('the disk', disk) });
+  const members = holders.filter(({ volume }) => valueOf(volume.type) === 'LVM2_member');
+  const lvm = members.length === 0 ? undefined : await import('./volume-groups.ts');
+  const groups = await attempt(async () => lvm?.openGroups(members.map(({ blob }) => blob)));
+  const logical = valueOf(groups)?.flatMap(({ volumes }) => volumes) ?? [];
+  const around = surroundingsOf([...holders.map(({ volume }) => volume), ...logical]);
+
+  const partitions: PartitionFacts[] = [];
+  for (const { partition, volume } of holders) {
+    if (partition === undefined) continue;
+    const { blob: _, attributes: __, ...facts } = partition;
+    partitions.push({ ...facts, volume: await partitionVolume(partition, scheme, volume, around) });
+  }
+  const [whole] = holders;
+  const code = await disk.read(0, Math.min(biosCodeInBytes, disk.sizeInBytes));
   return {
     sizeInBytes: disk.sizeInBytes,
     scheme,
     sectorSizeInBytes,
     ...(diskUuid !== undefined && { diskUuid }),
+    hasBiosCode: code.some((byte) => byte !== 0),
     problems,
     partitions,
-    ...(scheme === 'none' && { volume: await inspectVolume(disk) }),
+    ...(scheme === 'none' && whole !== undefined && { volume: await inspectVolume(whole.volume, around) }),
+    ...(lvm !== undefined && {
+      volumeGroups: 'value' in groups ? { value: await lvm.inspectGroups(groups.value, around) } : groups,
+    }),
   };
+}
+
+/** GRUB's own code is there, and no file system: GRUB manual, "BIOS installation". */
+const biosBoot = 'BIOS boot partition';
+
+async function partitionVolume(
+  { blob, typeName }: Partition,
+  scheme: DiskFacts['scheme'],
+  volume: Volume,
+  around: Surroundings,
+): Promise<Read<VolumeFacts>> {
+  if (scheme === 'mbr' && typeName === 'Extended') return { absent: 'the logical partitions' };
+  if (typeName !== biosBoot || !('absent' in volume.type)) return inspectVolume(volume, around);
+  const empty = await attempt(async () => {
+    const start = await blob.read(0, Math.min(512, blob.sizeInBytes));
+    return start.every((byte) => byte === 0);
+  });
+  if (!('value' in empty)) return empty;
+  return { absent: empty.value ? 'empty: no boot code for BIOS' : 'boot code for BIOS' };
 }

@@ -60,12 +60,17 @@ async function efiFacts(blob: Blob): Promise<EfiFacts> {
   return { ...peFacts(pe, blob.sizeInBytes), ipxe };
 }
 
+/** A PE binary's subsystem in words. */
+export function subsystemName(subsystem: number): string {
+  return subsystems[subsystem] ?? `subsystem ${subsystem}, nothing that EFI starts`;
+}
+
 /** What the headers of a PE binary say, in words. */
-export function peFacts(pe: Pe, sizeInBytes: number): Omit<EfiFacts, 'ipxe'> {
+function peFacts(pe: Pe, sizeInBytes: number): Omit<EfiFacts, 'ipxe'> {
   const { machine, architecture, subsystem, signed, magic, sections, neededSizeInBytes } = pe;
   return {
     architecture: architecture?.name ?? `machine 0x${machine.toString(16)}`,
-    subsystem: subsystems[subsystem] ?? `subsystem ${subsystem}, nothing that EFI starts`,
+    subsystem: subsystemName(subsystem),
     signed,
     magic,
     sections: sections.map(({ name }) => name),

@@ -4,6 +4,8 @@ import { initramfsArchitectures } from '../boot/initramfs-architectures.ts';
 import { type InitramfsSegment, readInitramfs } from '../boot/initramfs.ts';
 import { moduleReleases } from '../boot/modules.ts';
 import { readOsRelease } from '../guest/os-release.ts';
+import { isDirectory } from '../guest/files.ts';
+import { type ModuleCounts, modulesBelow } from './modules.ts';
 import { type ProgramFacts, architecturesOf } from './programs.ts';
 import { type Read, attempt } from './read.ts';
 
@@ -24,6 +26,8 @@ export interface InitramfsFacts {
   readonly programs: Read<ProgramFacts>;
   /** The kernel releases that it has modules for. */
   readonly moduleReleases: Read<readonly string[]>;
+  /** How many of them, of all releases. */
+  readonly modules: Read<ModuleCounts>;
   /** The Ironic Python Agent. */
   readonly agent: Read<Agent>;
 }
@@ -52,6 +56,11 @@ async function initramfsFacts(blob: Blob): Promise<InitramfsFacts> {
     moduleReleases: await attempt(async () => {
       const releases = await moduleReleases(initramfs);
       return releases.length === 0 ? undefined : releases;
+    }, 'no kernel modules'),
+    modules: await attempt(async () => {
+      for (const folder of ['/usr/lib/modules', '/lib/modules'])
+        if (await isDirectory(fs, folder)) return modulesBelow(fs, folder);
+      return undefined;
     }, 'no kernel modules'),
     agent: await attempt(() => findAgent(initramfs), 'no ironic-python-agent'),
   };

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bootFixture } from '../../fixtures/boot/fixture.ts';
@@ -94,20 +95,26 @@ test('ubuntu: the ESP and the guest', async () => {
                 value: {
                   label: 'MKFS_ESP',
                   uuid: 'A55A-0001',
-                  loaders: {
-                    value: [
-                      {
-                        path: '/EFI/BOOT/BOOTAA64.EFI',
-                        pe: { value: { architecture: 'aarch64', signed: false } },
-                      },
-                    ],
+                  esp: {
+                    value: {
+                      loaders: [
+                        {
+                          path: '/EFI/BOOT/BOOTAA64.EFI',
+                          architecture: 'aarch64',
+                          signed: false,
+                          removable: true,
+                        },
+                      ],
+                      csvFiles: [],
+                      agentMakesEntriesOf: ['/EFI/BOOT/BOOTAA64.EFI'],
+                    },
                   },
                 },
               },
             },
           },
         },
-        { volume: { absent: 'no known file system' } },
+        { volume: { absent: 'empty: no boot code for BIOS' } },
         {
           volume: {
             value: {
@@ -125,18 +132,42 @@ test('ubuntu: the ESP and the guest', async () => {
     osRelease: { value: { id: 'ubuntu', versionId: '24.04', name: 'Ubuntu 24.04.3 LTS' } },
     programs: { value: { architectures: ['aarch64'] } },
     packages: { value: { manager: 'dpkg', count: 8, architectures: { arm64: 6, all: 2 } } },
-    kernels: {
-      value: [
-        {
-          path: '/boot/vmlinuz-6.8.0-60-generic',
-          release: '6.8.0-60-generic',
-          releaseFrom: 'name',
-          form: 'gzip-compressed arm64 Image',
-          architecture: 'aarch64',
-          initrds: [{ path: '/boot/initrd.img-6.8.0-60-generic' }],
-          modules: '/usr/lib/modules/6.8.0-60-generic',
+    boot: {
+      kernels: {
+        value: [
+          {
+            path: '/boot/vmlinuz-6.8.0-60-generic',
+            release: '6.8.0-60-generic',
+            releaseFrom: 'name',
+            form: 'gzip-compressed arm64 Image',
+            architecture: 'aarch64',
+            initrds: [
+              {
+                path: '/boot/initrd.img-6.8.0-60-generic',
+                content: {
+                  value: {
+                    programs: { value: { architectures: ['aarch64'] } },
+                    moduleReleases: { value: ['6.8.0-60-generic'] },
+                  },
+                },
+              },
+            ],
+            modules: '/usr/lib/modules/6.8.0-60-generic',
+          },
+        ],
+      },
+      menu: {
+        value: {
+          entries: [
+            {
+              isDefault: true,
+              kernel: { exists: true },
+              root: 'LABEL=cloudimg-rootfs',
+              rootLeadsTo: { value: 'partition 3' },
+            },
+          ],
         },
-      ],
+      },
     },
     cloudInit: {
       value: {
@@ -160,6 +191,9 @@ test('ubuntu: the ESP and the guest', async () => {
       },
     },
     machineId: { value: { state: 'empty' } },
+    dib: {
+      value: { path: '/etc/dib-manifests', architecture: 'arm64', release: 'noble', datasources: 'Ec2' },
+    },
   });
 });
 
@@ -175,15 +209,17 @@ test('rocky: packages of rpm, and the release in the kernel itself', async () =>
         architectures: { noarch: packages.filter((name) => name.endsWith('.noarch')).length },
       },
     },
-    kernels: {
-      value: [
-        {
-          release: '5.14.0-570.25.1.el9_6.x86_64',
-          releaseFrom: 'header',
-          form: 'x86 bzImage',
-          architecture: 'x86_64',
-        },
-      ],
+    boot: {
+      kernels: {
+        value: [
+          {
+            release: '5.14.0-570.25.1.el9_6.x86_64',
+            releaseFrom: 'header',
+            form: 'x86 bzImage',
+            architecture: 'x86_64',
+          },
+        ],
+      },
     },
     ssh: { value: { startedBy: 'sshd.service' } },
   });
@@ -280,6 +316,8 @@ test('a file system without a partition table, and an MBR', async () => {
   });
 });
 
+const mbr = Buffer.alloc(4096, 1);
+mbr.writeUInt16BE(0x55aa, 510);
 test.for<[string, Buffer, string, RegExp]>([
   ['nothing', Buffer.alloc(0), 'empty', /an empty file, nothing that a node boots/],
   ['an HTML page', Buffer.from('<!DOCTYPE html>\n<html><body>404</body></html>'), 'html', /an HTML page/],
@@ -288,6 +326,13 @@ test.for<[string, Buffer, string, RegExp]>([
   ['zeros', Buffer.alloc(5000), 'zeros', /nothing but zero bytes/],
   ['a program', bootFixture('program-x86-64.elf'), 'elf', /an ELF file for x86_64, and no Linux kernel/],
   ['compressed text', bootFixture('numbers.gz'), 'gzip', /a text file within gzip-compressed data/],
+  [
+    'a packed qcow2',
+    gzipSync(imageBytes('mbr')),
+    'gzip',
+    /a qcow2 disk image within gzip-compressed data: to be/,
+  ],
+  ['a packed disk', gzipSync(mbr), 'gzip', /a raw disk image within gzip-compressed data: to be unpacked/],
   ['bzip2', bootFixture('numbers.bz2'), 'bzip2', /not unpacked by this program/],
 ])('%s is named, and not understood', async ([, bytes, content, problem]) => {
   const inspection = await inspectBytes(bytes);
@@ -334,32 +379,6 @@ test('a truncated kernel and a damaged initramfs', async () => {
     understood: false,
     initramfs: { notRead: expect.stringMatching(/truncated|ends|end of/i) },
   });
-});
-
-test('a kernel in a partition of its own for /boot', async () => {
-  const { mountedAtBoot, holdsKernels } = await import('./boot-volume.ts');
-  const { bootKernels } = await import('./boot-kernels.ts');
-  const { openFileSystem } = await import('../fs/detect.ts');
-  const { openVirtualDisk, readContainer } = await import('../image/container.ts');
-  const { readPartitionTable } = await import('../disk/partitions.ts');
-  const blob = memoryBlob(await artefact('rocky-9-x86_64.qcow2'), 'rocky');
-  const table = await readPartitionTable(openVirtualDisk(await readContainer(blob), blob));
-  const root = await openFileSystem(table.partitions[2]?.blob ?? blob);
-  /** The folder /boot of the root, as if it were a file system. */
-  const boot = {
-    ...root,
-    lookup: (path: string) => root.lookup(`/boot${path}`),
-    list: (path: string) => root.list(`/boot${path}`),
-    open: (path: string) => root.open(`/boot${path}`),
-  };
-  expect(await holdsKernels(root)).toBe(false);
-  expect(await holdsKernels(boot)).toBe(true);
-  const kernels = await bootKernels(mountedAtBoot(boot));
-  expect(kernels).toMatchObject([
-    { path: '/boot/vmlinuz-5.14.0-570.25.1.el9_6.x86_64', release: '5.14.0-570.25.1.el9_6.x86_64' },
-  ]);
-  expect(kernels[0]).not.toHaveProperty('modules');
-  await expect(mountedAtBoot(boot).lookup('/etc')).resolves.toBeUndefined();
 });
 
 test('what cannot be read at all is an error, and what fails underway is told at its place', async () => {

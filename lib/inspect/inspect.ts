@@ -109,8 +109,12 @@ async function inspectPacked(content: Content, blob: Blob): Promise<Inspected> {
   if (content === 'gzip' && kernels.has(inside.content)) {
     return (await import('./kernel.ts')).inspectKernel(blob);
   }
-  const what = inside.content === 'unknown' ? 'something of no known format' : contentNames[inside.content];
-  return other(blob, `${what} within ${contentNames[content]}, neither a kernel nor an initramfs`);
+  const isDisk = inside.content === 'unknown' && inside.isDisk;
+  const known = isDisk ? 'a raw disk image' : contentNames[inside.content];
+  const what = known === contentNames.unknown ? 'something of no known format' : known;
+  const isImage = isDisk || inside.content === 'qcow2' || inside.content === 'iso';
+  const why = isImage ? ': to be unpacked before it is uploaded' : ', neither a kernel nor an initramfs';
+  return other(blob, `${what} within ${contentNames[content]}${why}`);
 }
 
 function other(blob: Blob, problem: string, withOrigin = true): OtherInspection {

@@ -6,11 +6,17 @@ import { AssayError } from '../errors.ts';
 const enoughInBytes = 36 * 1024;
 const limitInBytes = 64 * 1024 * 1024;
 
+interface Inside {
+  readonly content: Content;
+  /** Whether it begins as a disk with a partition table does: with an MBR. */
+  readonly isDisk: boolean;
+}
+
 /** What compressed data begin with once they are unpacked, or why they cannot be. Unpacks no more than it needs. */
 export async function contentInside(
   compression: Content,
   blob: Blob,
-): Promise<{ readonly content: Content } | { readonly notRead: string }> {
+): Promise<Inside | { readonly notRead: string }> {
   const pieces: Buffer[] = [];
   let length = 0;
   try {
@@ -29,5 +35,7 @@ export async function contentInside(
     // What came out before the damage may be enough: the reader of that format then says what is wrong.
     if (length === 0) return { notRead: error.message };
   }
-  return { content: recogniseContent(Buffer.concat(pieces), length) };
+  const start = Buffer.concat(pieces);
+  const isDisk = start.length >= 512 && start.readUInt16BE(510) === 0x55aa;
+  return { content: recogniseContent(start, length), isDisk };
 }

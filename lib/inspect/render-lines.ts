@@ -1,4 +1,5 @@
 import { plural } from '../verdict.ts';
+import type { ModuleCounts } from './modules.ts';
 import type { Read } from './read.ts';
 import { sizeText } from '../size.ts';
 import type { Branch } from './tree.ts';
@@ -16,6 +17,11 @@ export function wholeBranch(damage: string | undefined, neededSizeInBytes: numbe
 /** The architectures of programs, and by how many of them. */
 export function programsText(architectures: readonly string[], count: number): string {
   return `${architectures.join(' and ')}, by ${plural(count, 'ELF header')}`;
+}
+
+/** How many modules there are, and of what. */
+export function modulesText({ modules, network, storage }: ModuleCounts): string {
+  return `${plural(modules, 'module')} (${network} for networks, ${storage} for storage)`;
 }
 
 /** A line that says what is wrong, or why something was not read. */

@@ -1,9 +1,9 @@
 import { type Paint, painter } from '../report/style.ts';
 import { wrap } from '../report/text.ts';
 import type { Inspection } from './inspect.ts';
-import type { Read } from './read.ts';
+import { type Read, valueOf } from './read.ts';
 import { diskBranches } from './render-disk.ts';
-import { programsText, readBranch, readBranches, trouble, wholeBranch } from './render-lines.ts';
+import { modulesText, programsText, readBranch, readBranches, trouble, wholeBranch } from './render-lines.ts';
 import { sizeText } from '../size.ts';
 import { type Branch, drawTree, harmless } from './tree.ts';
 
@@ -48,16 +48,24 @@ function partsOf(inspection: Inspection): { what: string; branches: readonly Bra
     case 'disk image':
       return diskBranches(inspection);
     case 'kernel':
-      return { what: 'a Linux kernel', branches: readBranches(inspection.kernel, kernelBranches) };
+      return {
+        what: `a Linux kernel${forArchitecture(inspection.kernel)}`,
+        branches: readBranches(inspection.kernel, kernelBranches),
+      };
     case 'initramfs':
-      return { what: 'an initramfs', branches: readBranches(inspection.initramfs, initramfsBranches) };
+      return {
+        what: `an initramfs${forPrograms(inspection.initramfs)}`,
+        branches: readBranches(inspection.initramfs, initramfsBranches),
+      };
     case 'EFI program':
-      return { what: 'an EFI program', branches: readBranches(inspection.efi, efiBranches) };
+      return {
+        what: `an EFI program${forArchitecture(inspection.efi)}`,
+        branches: readBranches(inspection.efi, efiBranches),
+      };
     case 'BIOS boot file':
       return {
-        what: 'a boot file for BIOS',
+        what: 'a boot file for x86 BIOS',
         branches: [
-          { label: 'machine', value: 'x86 BIOS' },
           {
             label: 'program',
             value:
@@ -75,16 +83,25 @@ function partsOf(inspection: Inspection): { what: string; branches: readonly Bra
   }
 }
 
+/** What it is for stands in the first line, where it is known. */
+function forArchitecture(read: Read<{ readonly architecture: string }>): string {
+  return 'value' in read ? ` for ${read.value.architecture}` : '';
+}
+
+function forPrograms(read: Read<Facts<'initramfs', 'initramfs'>>): string {
+  const programs = valueOf(valueOf(read)?.programs);
+  return programs === undefined ? '' : ` for ${programs.architectures.join(' and ')}`;
+}
+
 type Facts<Kind extends Inspection['kind'], Key extends string> =
   Extract<Inspection, { kind: Kind }> extends Readonly<Record<Key, Read<infer Value>>> ? Value : never;
 
 function kernelBranches(kernel: Facts<'kernel', 'kernel'>): Branch[] {
-  const { form, architecture, release, compression, pageSizeInBytes, efiStub, signed, damage } = kernel;
+  const { form, release, compression, pageSizeInBytes, efiStub, signed, damage } = kernel;
   const efi = efiStub ? 'EFI can start it as it is' : 'no EFI stub: EFI cannot start it by itself';
   const signature = signed === undefined ? '' : signed ? '; signed (not verified)' : '; not signed';
   return [
     { label: 'form', value: form },
-    { label: 'machine', value: architecture },
     readBranch('release', release, (text) => text),
     ...(compression === undefined ? [] : [{ label: 'compression', value: compression }]),
     ...(pageSizeInBytes === undefined
@@ -109,7 +126,11 @@ function initramfsBranches(initramfs: Facts<'initramfs', 'initramfs'>): Branch[]
     readBranch('programs', initramfs.programs, ({ architectures, programs }) =>
       programsText(architectures, programs.length),
     ),
-    readBranch('modules', initramfs.moduleReleases, (releases) => `of kernel ${releases.join(', ')}`),
+    readBranch('modules', initramfs.moduleReleases, (releases) => {
+      const { modules } = initramfs;
+      const counts = 'value' in modules ? `, ${modulesText(modules.value)}` : '';
+      return `of kernel ${releases.join(', ')}${counts}`;
+    }),
     readBranch(
       'agent',
       initramfs.agent,

@@ -1,13 +1,27 @@
 import type { Blob } from '../blob/blob.ts';
-import { readPe } from '../boot/pe.ts';
+import { FormatError } from '../errors.ts';
 import { openFileSystem, recogniseFileSystem } from '../fs/detect.ts';
 import type { FileSystem } from '../fs/filesystem.ts';
-import { entriesIfPresent, isDirectory } from '../guest/files.ts';
-import type { BootKernelFacts } from './boot-kernels.ts';
-import { holdsKernels, mountedAtBoot } from './boot-volume.ts';
-import { peFacts } from './efi.ts';
+import { isBootVolume, mountedAtBoot } from '../guest/boot-volume.ts';
+import { isBtrfs } from '../guest/root-subvolume.ts';
+import { isDirectory } from '../guest/files.ts';
+import type { BootFacts } from './boot.ts';
+import type { EspFacts } from './esp.ts';
 import type { GuestFacts } from './guest.ts';
-import { type Read, attempt } from './read.ts';
+import { type Read, attempt, valueOf } from './read.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** What may hold a file system: a partition, a logical volume, or a whole disk. */
+export interface Volume {
+  /** `partition 3`, `vg/lv_root`, `the disk`. */
+  readonly place: string;
+  /** What a device can be called beside its label and UUID: `PARTUUID=…`, `PARTLABEL=…`, `/dev/vg/lv_root`. */
+  readonly names: readonly string[];
+  /** Whether it is a logical volume. */
+  readonly isLogical: boolean;
+  readonly type: Read<string>;
+  readonly fs: Read<FileSystem>;
+}
 
 /** What a partition holds, or a disk without a partition table. */
 export interface VolumeFacts {
@@ -22,75 +36,106 @@ export interface FileSystemFacts {
   readonly uuid: string;
   /** It was not unmounted, and has a journal or log to replay; absent where it cannot tell. */
   readonly needsRecovery?: boolean;
-  /** The programs that firmware could start, where there is a folder /EFI. */
-  readonly loaders?: Read<readonly LoaderFacts[]>;
-  /** The kernels, where it is a partition for /boot. */
-  readonly kernels?: Read<readonly BootKernelFacts[]>;
+  /** Of btrfs. */
+  readonly subvolumes?: Read<SubvolumeFacts>;
+  /** What firmware and Ironic's agent make of it, where there is a folder /EFI. */
+  readonly esp?: Read<EspFacts>;
+  /** Of a partition for /boot: the place of the root that mounts it. */
+  readonly bootOf?: string;
+  /** The kernels and the boot loader's menu, where it is a partition for /boot that no root mounts. */
+  readonly boot?: Read<BootFacts>;
   /** The operating system, where it is the root of one. */
   readonly guest?: GuestFacts;
 }
 
-export interface LoaderFacts {
-  readonly path: string;
-  readonly pe: Read<ReturnType<typeof peFacts>>;
+export interface SubvolumeFacts {
+  /** From the top level, as the mount option `subvol=` names them. */
+  readonly paths: readonly string[];
+  /** What is mounted without an option. */
+  readonly default: string;
+  /** Where the operating system is, and why it is taken for that. */
+  readonly root: Read<{ readonly path: string; readonly because: string }>;
 }
 
-/** Holds data or other volumes, and no files: there is nothing more to read. */
-const withoutFiles = new Set(['swap', 'swsuspend']);
+/** Holds data or other volumes, and no files of its own. */
+const withoutFiles: Readonly<Record<string, string>> = {
+  swap: 'no files in it',
+  swsuspend: 'no files in it',
+  LVM2_member: 'belongs to a volume group',
+};
+const topLevel = '/';
 
-const maximumLoaders = 100;
-const maximumDepth = 4;
-
-/** Recognises what a partition holds, and looks into what it can read. */
-export async function inspectVolume(blob: Blob): Promise<Read<VolumeFacts>> {
-  return attempt(async () => {
-    const type = await recogniseFileSystem(blob);
-    if (type === undefined) return undefined;
-    const fileSystem: VolumeFacts['fileSystem'] = withoutFiles.has(type)
-      ? { absent: 'no files in it' }
-      : await attempt(async () => fileSystemFacts(await openFileSystem(blob)));
-    return { type, fileSystem };
-  }, 'no known file system');
+/** Recognises what is there, and opens its file system. */
+export async function openVolume(
+  place: string,
+  blob: Blob,
+  names: readonly string[] = [],
+  isLogical = false,
+): Promise<Volume> {
+  const type = await attempt(() => recogniseFileSystem(blob), 'no known file system');
+  const reason = withoutFiles[valueOf(type) ?? ''];
+  const fs: Volume['fs'] =
+    reason !== undefined || !('value' in type)
+      ? { absent: reason ?? 'no known file system' }
+      : await attempt(() => openFileSystem(blob));
+  return { place, names, isLogical, type, fs };
 }
 
-async function fileSystemFacts(fs: FileSystem): Promise<FileSystemFacts> {
+/** Looks into what a volume holds. */
+export async function inspectVolume(volume: Volume, around: Surroundings): Promise<Read<VolumeFacts>> {
+  const { type, fs } = volume;
+  if (!('value' in type)) return type;
+  if (!('value' in fs)) return { value: { type: type.value, fileSystem: fs } };
+  const facts = await attempt(() => fileSystemFacts(volume, fs.value, around));
+  return { value: { type: type.value, fileSystem: facts } };
+}
+
+async function fileSystemFacts(
+  volume: Volume,
+  fs: FileSystem,
+  around: Surroundings,
+): Promise<FileSystemFacts> {
   const { label, uuid } = fs;
   const needsRecovery = 'needsRecovery' in fs ? fs.needsRecovery === true : undefined;
   const hasLoaders = await isDirectory(fs, '/EFI');
-  const isRoot = (await isDirectory(fs, '/etc')) && (await isDirectory(fs, '/usr'));
-  const isBoot = !isRoot && (await holdsKernels(fs));
+  const found = await around.rootOf(volume);
+  // In btrfs it is told with the subvolumes, beside what could be read.
+  if ('notRead' in found && !isBtrfs(fs)) throw new FormatError(found.notRead);
+  const root = valueOf(found);
+  const subvolumes = isBtrfs(fs) ? await attempt(() => subvolumeFacts(volume, around)) : undefined;
+  const isBoot = root === undefined && (await isBootVolume(fs));
+  const bootOf = isBoot ? await around.rootThatBootsFrom(volume) : undefined;
   return {
     label,
     uuid,
     ...(needsRecovery !== undefined && { needsRecovery }),
+    ...(subvolumes !== undefined && { subvolumes }),
     ...(hasLoaders && {
-      loaders: await attempt(() => loadersOf(fs), 'no EFI program under /EFI'),
+      esp: await attempt(async () => (await import('./esp.ts')).espFacts(fs), 'no EFI program under /EFI'),
     }),
-    ...(isBoot && {
-      kernels: await attempt(async () => {
-        const { bootKernels } = await import('./boot-kernels.ts');
-        return bootKernels(mountedAtBoot(fs));
+    ...(bootOf !== undefined && { bootOf: bootOf.place }),
+    ...(isBoot &&
+      bootOf === undefined && {
+        boot: await attempt(async () => {
+          const { bootFacts } = await import('./boot.ts');
+          return bootFacts(mountedAtBoot(fs), around);
+        }),
       }),
+    ...(root !== undefined && {
+      guest: await (await import('./guest.ts')).inspectGuest(root.fs, around, volume.isLogical),
     }),
-    ...(isRoot && { guest: await (await import('./guest.ts')).inspectGuest(fs) }),
   };
 }
 
-/** Every `.efi` file under /EFI. */
-async function loadersOf(fs: FileSystem): Promise<LoaderFacts[] | undefined> {
-  const loaders: LoaderFacts[] = [];
-  const search = async (folder: string, depth: number): Promise<void> => {
-    for (const { name, type } of await entriesIfPresent(fs, folder)) {
-      const path = `${folder}/${name}`;
-      if (type === 'directory' && depth < maximumDepth) await search(path, depth + 1);
-      if (type !== 'file' || !/\.efi$/i.test(name) || loaders.length >= maximumLoaders) continue;
-      const pe = await attempt(async () => {
-        const blob = await fs.open(path);
-        return peFacts(await readPe(blob), blob.sizeInBytes);
-      });
-      loaders.push({ path, pe });
-    }
+async function subvolumeFacts(volume: Volume, around: Surroundings): Promise<SubvolumeFacts | undefined> {
+  const fs = valueOf(volume.fs);
+  if (fs === undefined || !isBtrfs(fs)) return undefined;
+  const subvolumes = await fs.subvolumes();
+  const named = subvolumes.find(({ id }) => id === fs.defaultSubvolume)?.path ?? topLevel;
+  const root = await around.rootOf(volume);
+  return {
+    paths: subvolumes.map(({ path }) => path),
+    default: named,
+    root: 'value' in root ? { value: { path: root.value.path ?? named, because: root.value.because } } : root,
   };
-  await search('/EFI', 1);
-  return loaders.length === 0 ? undefined : loaders;
 }

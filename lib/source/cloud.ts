@@ -26,13 +26,17 @@ export async function cloudSources(
   held: AsyncDisposableStack,
   downloads?: Downloads,
 ): Promise<CloudSources> {
-  const settings = await findCloud({ ...given, file: fileOf(given.file, folder), ...ownSurroundings() });
+  const { images, ...own } = given;
+  const find = async (name: string) =>
+    findCloud({ ...own, name, file: fileOf(given.file, folder), ...ownSurroundings() });
+  const settings = await find(given.name);
   const cloud = held.use(openCloud(settings));
+  const glance = images === undefined ? cloud : held.use(openCloud(await find(images)));
   const inventory = ironicInventory(cloud);
   return {
     cloud,
     inventory,
-    images: hasImages(settings) ? glanceStore(cloud, downloads) : noImages(cloud),
+    images: images !== undefined || hasImages(settings) ? glanceStore(glance, downloads) : noImages(cloud),
     newestMicroversion: () => inventory.newestMicroversion(),
   };
 }

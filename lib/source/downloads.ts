@@ -1,8 +1,7 @@
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
 import { type Blob, checkRange } from '../blob/blob.ts';
-import { AccessError, FormatError, describeError } from '../errors.ts';
+import { AccessError, describeError } from '../errors.ts';
+import { readFully, temporaryFile } from './temporary-file.ts';
 
 /** Takes the pieces of an answer's body in their order. */
 export type Sink = (piece: Buffer) => Promise<void>;
@@ -28,21 +27,11 @@ export function downloads(limitInBytes: number): Downloads {
   const files: FileHandle[] = [];
   let left = limitInBytes;
 
-  async function unnamedFile(): Promise<FileHandle> {
-    const folder = await mkdtemp(join(tmpdir(), 'ironic-assay-download-'));
-    try {
-      const file = await open(join(folder, 'download'), 'wx+', 0o600);
-      files.push(file);
-      return file;
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  }
-
   return {
     limitInBytes,
     async keep(origin, run) {
-      const file = await unnamedFile();
+      const file = await temporaryFile();
+      files.push(file);
       let sizeInBytes = 0;
       await run(async (piece) => {
         left -= piece.length;
@@ -61,13 +50,7 @@ export function downloads(limitInBytes: number): Downloads {
         sizeInBytes,
         async read(offset, length) {
           checkRange(blob, offset, length);
-          const buffer = Buffer.allocUnsafe(length);
-          for (let filled = 0; filled < length;) {
-            const { bytesRead } = await file.read(buffer, filled, length - filled, offset + filled);
-            if (bytesRead === 0) throw new FormatError(`${origin}: the download became shorter`);
-            filled += bytesRead;
-          }
-          return buffer;
+          return readFully(file, offset, length);
         },
       };
       return blob;

@@ -1,10 +1,11 @@
 import type { Blob } from '../blob/blob.ts';
 import { memoryBlob } from '../blob/memory.ts';
 import { rangeBlob } from '../blob/range.ts';
-import { FormatError, MissingError } from '../errors.ts';
+import { AccessError, FormatError, MissingError } from '../errors.ts';
 import { type Downloads, type Sink, downloadHint } from './downloads.ts';
 import { refusal } from './http.ts';
 import type { Cloud } from './keystone.ts';
+import { describeScope } from './keystone-token.ts';
 import { markerOf } from './pages.ts';
 import { imageRecord, isRecord, listIn } from './shapes.ts';
 import type { ImageRecord, ImageStore } from './source.ts';
@@ -42,10 +43,24 @@ export function glanceStore(cloud: Cloud, downloads?: Downloads): ImageStore {
     }
   }
 
+  /** Glance refuses the system's scope where its policies ask for a project. */
+  async function explain(error: unknown): Promise<never> {
+    if (!(error instanceof AccessError) || !/status 403\b/.test(error.message)) throw error;
+    throw new AccessError(
+      `${error.message}; images are shown to a project, asked as ${describeScope(await cloud.scope())}: cloud.images in deployment.yaml names an entry of clouds.yaml that has one`,
+      { cause: error },
+    );
+  }
+
   return {
     origin: `images of ${cloud.origin}`,
+    async hidden() {
+      const scope = await cloud.scope();
+      if (scope.kind === 'none' || scope.roles.includes('admin')) return undefined;
+      return `private images of other projects are not shown to ${describeScope(scope)}, only to the role admin`;
+    },
     async images() {
-      const lists = await Promise.all(listings.map(list));
+      const lists = await Promise.all(listings.map(list)).catch(explain);
       return [...new Map(lists.flat().map((image) => [image.id, image])).values()];
     },
     async open(image): Promise<Blob> {

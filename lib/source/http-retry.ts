@@ -37,21 +37,40 @@ const words: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ENOTFOUND: 'no such host name',
   EAI_AGAIN: 'the host name cannot be resolved at the moment',
-  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
-  UND_ERR_HEADERS_TIMEOUT: 'connected, but no answer in time',
-  UND_ERR_BODY_TIMEOUT: 'the answer stopped in the middle',
   UND_ERR_SOCKET: 'the connection was closed in the middle',
   ECONNRESET: 'the connection was reset',
 };
 
+/** How long a request waits. */
+interface Patience {
+  readonly connectTimeoutInMilliseconds: number;
+  readonly timeoutInMilliseconds: number;
+}
+
 /** What went wrong on the way, in words, with the code. */
-export function tellNetworkError(error: unknown): string {
+export function tellNetworkError(error: unknown, patience: Patience): string {
   const code = codeOf(error);
-  const told = words[code] ?? describeError(error);
+  const told = tellTimeout(code, patience) ?? words[code] ?? describeError(error);
   if (/CERT|SELF_SIGNED|TLS|SSL|LEAF_SIGNATURE|ALTNAME/.test(code)) {
-    return `the TLS certificate is not accepted: ${describeError(error)} (${code}); a private authority is named with cacert`;
+    // Node goes on with advice on its own options.
+    const reason = describeError(error).replace(/; if the root CA .*$/s, '');
+    return `the TLS certificate is not accepted: ${reason} (${code}); a private authority is named with cacert`;
   }
   return code === '' ? told : `${told} (${code})`;
+}
+
+function tellTimeout(code: string, patience: Patience): string | undefined {
+  const waited = `${patience.timeoutInMilliseconds / 1000} s`;
+  switch (code) {
+    case 'UND_ERR_CONNECT_TIMEOUT':
+      return `no connection within ${patience.connectTimeoutInMilliseconds / 1000} s`;
+    case 'UND_ERR_HEADERS_TIMEOUT':
+      return `connected, but no answer within ${waited}`;
+    case 'UND_ERR_BODY_TIMEOUT':
+      return `the answer stopped in the middle for ${waited}`;
+    default:
+      return undefined;
+  }
 }
 
 /** The code of an error or of its first cause that has one: undici wraps, and Node collects one error per address. */

@@ -158,9 +158,12 @@ export function httpClient(options: HttpOptions = {}): Http {
           }
           if (pause === undefined || Date.now() + pause > endsAt) {
             const after = tries > 1 ? ` (${tries} attempts)` : '';
-            throw new AccessError(`${describeRequest(ask)}: ${tellNetworkError(error)}${after}`, {
-              cause: error,
-            });
+            throw new AccessError(
+              `${describeRequest(ask)}: ${tellNetworkError(error, { connectTimeoutInMilliseconds, timeoutInMilliseconds })}${after}`,
+              {
+                cause: error,
+              },
+            );
           }
         }
         await new Promise((resolve) => void setTimeout(resolve, pause));

@@ -27,6 +27,15 @@ test('ssh and tftp, with their defaults, and IPv6', () => {
   expect(parseLocation('tftp://[::1]/', '/')).toEqual({ kind: 'tftp', host: '::1', port: 69 });
 });
 
+test('a link-local address with its zone', () => {
+  const expected = { kind: 'tftp', host: 'fe80::1%eth0.7', port: 6969 };
+  expect(parseLocation('tftp://[fe80::1%eth0.7]:6969/', '/')).toEqual(expected);
+  expect(parseLocation('tftp://[fe80::1%25eth0.7]:6969/', '/')).toEqual(expected);
+  for (const text of ['tftp://[fe80::1%]/', 'tftp://[fe80::1%eth0/', 'tftp://[fe80::1%a b]/']) {
+    expect(() => parseLocation(text, '/')).toThrow('not a location');
+  }
+});
+
 test.for([
   ['ftp://host/x', 'ftp:// is not supported'],
   ['ssh://u:secret@host/x', 'must not hold a password'],

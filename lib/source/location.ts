@@ -17,10 +17,12 @@ export type Location =
     };
 
 const defaultTftpPort = 69;
+/** A URL has no place for a zone, but as RFC 6874 says, and then only where the parser follows that. */
+const withZone = /^(tftp:\/\/\[[\da-f:.]+)%(?:25)?([\w.-]{1,15})(\].*)$/i;
 
 /**
  * Reads `ssh://[user@]host[:port]/path`, `tftp://host[:port]/` or a path, which starts from `folder` unless it
- * is absolute or begins with `~/`.
+ * is absolute or begins with `~/`. A link-local address of TFTP has its zone behind `%` or `%25`: `tftp://[fe80::1%eth0]/`.
  * @throws UsageError for another scheme, a password in the URL, or a part that is missing
  */
 export function parseLocation(text: string, folder: string): Location {
@@ -28,13 +30,18 @@ export function parseLocation(text: string, folder: string): Location {
     const path = text.startsWith('~/') ? join(homedir(), text.slice(2)) : resolve(folder, text);
     return { kind: 'path', path, folder: dirname(path), name: basename(path) };
   }
-  const url = URL.parse(text);
+  const [, before = text, zone = '', after = ''] = withZone.exec(text) ?? [];
+  const url = URL.parse(before + after);
   if (url === null || url.hostname === '') throw new UsageError(`${hidePassword(text)}: not a location`);
   if (url.password !== '') throw new UsageError(`${hidePassword(text)}: a location must not hold a password`);
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   switch (url.protocol) {
     case 'tftp:':
-      return { kind: 'tftp', host, port: Number(url.port || defaultTftpPort) };
+      return {
+        kind: 'tftp',
+        host: zone === '' ? host : `${host}%${zone}`,
+        port: Number(url.port || defaultTftpPort),
+      };
     case 'ssh:': {
       if (url.pathname.length < 2) throw new UsageError(`${text}: names no file`);
       const user = url.username === '' ? undefined : decoded(url.username, text);

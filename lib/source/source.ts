@@ -69,6 +69,8 @@ export interface ImageRecord {
 export interface ImageStore {
   readonly origin: string;
   images(): Promise<readonly ImageRecord[]>;
+  /** Why an image that is not listed may be there all the same; undefined, or absent, where all are shown. */
+  hidden?(): Promise<string | undefined>;
   /** The bytes of an image, read lazily where the store can do it. */
   open(image: ImageRecord): Promise<Blob>;
 }

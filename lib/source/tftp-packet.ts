@@ -1,7 +1,7 @@
 import { FormatError } from '../errors.ts';
 
 /*
- * The packets of TFTP: RFC 1350, with the options of RFC 2347, 2348 (blksize) and 2349 (tsize).
+ * The packets of TFTP: RFC 1350, with the options of RFC 2347.
  * https://www.rfc-editor.org/rfc/rfc1350 https://www.rfc-editor.org/rfc/rfc2347
  */
 const RRQ = 1;
@@ -18,9 +18,6 @@ export const errorCode = {
   unknownTransferId: 5,
   optionRefused: 8,
 } as const;
-
-/** How many bytes of data a block has where no blksize is agreed. */
-export const defaultBlockInBytes = 512;
 
 export type Packet =
   | { readonly kind: 'data'; readonly block: number; readonly bytes: Buffer }
@@ -70,12 +67,6 @@ export function parsePacket(packet: Buffer, origin: string): Packet {
   throw new FormatError(
     `${origin}: not a TFTP answer: opcode ${opcode} in a packet of ${packet.length} bytes`,
   );
-}
-
-/** Whether a packet of ours already acknowledges this answer of the server. */
-export function acknowledges(packet: Buffer, answer: Packet): boolean {
-  if (packet.readUInt16BE(0) !== ACK || answer.kind === 'error') return false;
-  return packet.readUInt16BE(2) === (answer.kind === 'data' ? answer.block : 0);
 }
 
 function words(bytes: Buffer): string[] {

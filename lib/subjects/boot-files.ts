@@ -2,13 +2,13 @@ import { readIpxe } from '../boot/ipxe.ts';
 import { readPe } from '../boot/pe.ts';
 import { type Content, recogniseContent } from '../boot/content.ts';
 import type { Blob } from '../blob/blob.ts';
-import { AccessError } from '../errors.ts';
 import { type Use, fact } from '../facts.ts';
 import { needsSecureBoot } from '../ironic/secure-boot.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import type { ConductorSource } from '../world.ts';
 import { httpRoot, openServed } from './http-root.ts';
 import { type Node, allNodes, bootPlans } from './nodes.ts';
+import { tftpRoot } from './tftp-root.ts';
 
 /** A file that Ironic hands to firmware, as one conductor serves it. */
 export interface BootFileSubject extends Subject {
@@ -99,10 +99,7 @@ export const bootFileNames: SubjectKind<BootFileName> = {
 async function fetch({ conductor, transport }: BootFileSubject, name: string, use: Use): Promise<Blob> {
   const { bootFiles: tally } = use.world.tallies;
   if (transport === 'http') return openServed(await use(httpRoot, conductor), name, tally);
-  if (conductor.tftp === undefined) {
-    throw new AccessError(`${conductor.name}: deployment.yaml does not say where its TFTP server is (tftp)`);
-  }
-  return openServed({ files: conductor.tftp }, name, tally);
+  return openServed({ files: await use(tftpRoot, conductor) }, name, tally);
 }
 
 /** The bytes that a node asking for the name gets. */

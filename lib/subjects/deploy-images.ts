@@ -153,7 +153,7 @@ export const record = fact(
 const fetched = fact('bytes behind a reference', async ({ ref }: DeployImage, { world }): Promise<Blob> => {
   switch (ref.kind) {
     case 'http':
-      return cachedBlob(talliedBlob(await world.openUrl(ref.url), world.tallies.images));
+      return cachedBlob(world.keep(talliedBlob(await world.openUrl(ref.url), world.tallies.images)));
     case 'file': {
       const host = world.conductors.find((conductor) => conductor.host !== undefined)?.host;
       if (host === undefined) {

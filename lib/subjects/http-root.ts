@@ -6,6 +6,7 @@ import { fact } from '../facts.ts';
 import type { Files } from '../source/source.ts';
 import type { SubjectKind } from '../subject.ts';
 import type { ConductorSource } from '../world.ts';
+import { isLoopback } from './loopback.ts';
 import { type Conductor, conductors, nodesBootBy } from './conductors.ts';
 import { usableConfig } from './config.ts';
 
@@ -29,6 +30,11 @@ export const httpRoot = fact('HTTP root', async (conductor: ConductorSource, use
   }
   if (!URL.canParse(url)) {
     throw new AccessError(`${conductor.name}: [deploy]http_url leads nowhere; see conf/http-url`);
+  }
+  if (isLoopback(new URL(url).hostname)) {
+    throw new AccessError(
+      `${conductor.name}: [deploy]http_url is ${url}, which here is another machine (http)`,
+    );
   }
   return { files: { origin: url, open: async (path) => use.world.openUrl(`${url}/${path}`) }, url };
 });

@@ -1,8 +1,8 @@
 import type { Blob } from '../blob/blob.ts';
 import { cachedBlob } from '../blob/cache.ts';
 import { talliedBlob } from '../blob/tally.ts';
-import { FormatError, MissingError } from '../errors.ts';
-import { fact } from '../facts.ts';
+import { AccessError, FormatError, MissingError } from '../errors.ts';
+import { type Use, fact } from '../facts.ts';
 import type { ImageRecord } from '../source/source.ts';
 
 /** Every image that the credential can see. */
@@ -13,18 +13,25 @@ const plain = (text: string) => text.toLowerCase().replaceAll('-', '');
 /** The image of an id, as Ironic refers to it: dashes and case do not count (oslo_utils.uuidutils). */
 export const imageById = fact('image of an id', async (id: string, use): Promise<ImageRecord> => {
   const image = (await use(imageRecords, 'all')).find((candidate) => plain(candidate.id) === plain(id));
-  if (image === undefined) throw new MissingError(`${use.world.images.origin}: no image ${id} is visible`);
-  return image;
+  return image ?? absent(use, `no image ${id} is visible`);
 });
+
+/**
+ * A list that leaves something out is no proof that it is not there.
+ * @throws MissingError where all images are shown, AccessError where they are not
+ */
+async function absent({ world: { images } }: Use, what: string): Promise<never> {
+  const hidden = await images.hidden?.();
+  if (hidden !== undefined) throw new AccessError(`${images.origin}: ${what}; ${hidden}`);
+  throw new MissingError(`${images.origin}: ${what}`);
+}
 
 /** The image of a name or id, as a person refers to it. */
 export const imageNamed = fact('image of a name', async (name: string, use): Promise<ImageRecord> => {
   const images = await use(imageRecords, 'all');
   const named = images.filter((image) => image.name === name || image.id === name);
   const [image, second] = named;
-  if (image === undefined) {
-    throw new MissingError(`${use.world.images.origin}: no image called ${JSON.stringify(name)} is visible`);
-  }
+  if (image === undefined) return absent(use, `no image called ${JSON.stringify(name)} is visible`);
   if (second !== undefined) {
     throw new FormatError(
       `${use.world.images.origin}: ${named.length} images are called ${JSON.stringify(name)}: ${named.map(({ id }) => id).join(', ')}`,
@@ -38,8 +45,9 @@ export const imageBytes = fact('bytes of an image', async (image: ImageRecord, u
   if (image.status !== 'active') {
     throw new MissingError(`${imageLabel(image)}: its status is ${image.status}, so it has no bytes to read`);
   }
-  const { images, tallies } = use.world;
-  return cachedBlob(talliedBlob(await images.open(image), tallies.images));
+  const { world } = use;
+  const { images, tallies } = world;
+  return cachedBlob(world.keep(talliedBlob(await images.open(image), tallies.images)));
 });
 
 /** How an image is called in reports. */

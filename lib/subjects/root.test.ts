@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { guestImage } from '../../fixtures/disks/guests/images.ts';
 import { fixtureDisk } from '../../fixtures/disks/images.ts';
 import { journalImage } from '../../fixtures/disks/journal/images.ts';
 import { physicalVolume } from '../../fixtures/disks/lvm/images.ts';
@@ -6,6 +7,7 @@ import { type Blob, readText } from '../blob/blob.ts';
 import { memoryBlob } from '../blob/memory.ts';
 import { type Partition, readPartitionTable } from '../disk/partitions.ts';
 import { FormatError, UnsupportedError } from '../errors.ts';
+import { openVirtualDisk, readContainer } from '../image/container.ts';
 import { findRoot } from './root.ts';
 
 const partition = (number: number, blob: Blob): Partition => ({
@@ -34,6 +36,28 @@ test('in a logical volume over two partitions, beside volumes that are not read'
   const rocky = 'NAME="Rocky Linux"\nVERSION_ID="9.4"\n';
   expect(await osRelease([empty(1), lvm(2, 0), empty(3), lvm(4, 1)])).toEqual([4, rocky]);
   expect(await osRelease([lvm(1, 1), lvm(2, 0), empty(3)])).toEqual([2, rocky]);
+});
+
+// fixtures/disks/guests/make.sh
+async function guestPartitions(name: 'fedora' | 'lvm'): Promise<readonly Partition[]> {
+  const blob = memoryBlob(guestImage(name), name);
+  return (await readPartitionTable(openVirtualDisk(await readContainer(blob), blob))).partitions;
+}
+
+test('in the subvolume that the entries in another partition name', async () => {
+  const { partition, fs } = await findRoot(await guestPartitions('fedora'), 'image');
+  expect(partition.number).toBe(3);
+  expect(await readText(await fs.open('/etc/os-release'))).toContain('ID=fedora');
+  expect(fs.origin).toBe('fedora › partition 3 › subvol=root');
+  // Without them, the name is the one that Fedora gives it.
+  const alone = await findRoot((await guestPartitions('fedora')).slice(2), 'image');
+  expect(alone.fs.origin).toBe('fedora › partition 3 › subvol=root');
+});
+
+test('in a logical volume with XFS', async () => {
+  const { partition, fs } = await findRoot(await guestPartitions('lvm'), 'image');
+  expect(partition.number).toBe(3);
+  expect(fs).toMatchObject({ type: 'xfs', label: 'img-rootfs' });
 });
 
 test('in a file system that was not unmounted, as its journal has it', async () => {

@@ -1,9 +1,12 @@
 import type { Blob } from '../blob/blob.ts';
 import { readLvm } from '../disk/lvm.ts';
 import type { Partition } from '../disk/partitions.ts';
-import { FormatError } from '../errors.ts';
+import { AssayError, FormatError } from '../errors.ts';
 import { openFileSystem, recogniseFileSystem } from '../fs/detect.ts';
 import type { FileSystem } from '../fs/filesystem.ts';
+import type { BootEntry } from '../guest/boot-entries.ts';
+import { isBootVolume, mountedAtBoot } from '../guest/boot-volume.ts';
+import { entriesOf, findRootSubvolume, isBtrfs, isRoot } from '../guest/root-subvolume.ts';
 
 /** The root file system, found by what it holds rather than by name or number. */
 export interface Root {
@@ -13,11 +16,13 @@ export interface Root {
 }
 
 const linuxFileSystems = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs']);
+/** The ESP holds the boot entries of systemd-boot. */
+const bootFileSystems = new Set([...linuxFileSystems, 'vfat']);
 const physicalVolume = 'LVM2_member';
 
 /**
  * The first file system with /etc and /usr, from the last partition on; partitions that belong to LVM are looked
- * through as the logical volumes that they hold together.
+ * through as the logical volumes that they hold together. In btrfs it is the subvolume that boot entries name.
  * @throws what kept the first candidate from being read, or FormatError with what there is
  */
 export async function findRoot(partitions: readonly Partition[], label: string): Promise<Root> {
@@ -29,7 +34,7 @@ export async function findRoot(partitions: readonly Partition[], label: string):
     seen.push(`${partition.number}: ${type ?? 'no known file system'}`);
     try {
       if (type !== physicalVolume) {
-        const fs = await rootIn(partition.blob, type);
+        const fs = await rootIn(partition, type, partitions);
         if (fs !== undefined) return { partition, fs };
       } else if (!isLvmSeen) {
         isLvmSeen = true;
@@ -37,7 +42,7 @@ export async function findRoot(partitions: readonly Partition[], label: string):
           try {
             const held = await recogniseFileSystem(blob);
             seen.push(`${name}: ${held ?? 'no known file system'}`);
-            const fs = await rootIn(blob, held);
+            const fs = await rootIn({ blob }, held, partitions);
             if (fs !== undefined) return { partition, fs };
           } catch (error) {
             refusal ??= error;
@@ -54,11 +59,32 @@ export async function findRoot(partitions: readonly Partition[], label: string):
   );
 }
 
-async function rootIn(blob: Blob, type: string | undefined): Promise<FileSystem | undefined> {
+async function rootIn(
+  holder: Pick<Partition, 'blob'>,
+  type: string | undefined,
+  partitions: readonly Partition[],
+): Promise<FileSystem | undefined> {
   if (type === undefined || !linuxFileSystems.has(type)) return undefined;
-  const fs = await openFileSystem(blob);
-  const isRoot = (await fs.lookup('/etc')) !== undefined && (await fs.lookup('/usr')) !== undefined;
-  return isRoot ? fs : undefined;
+  const fs = await openFileSystem(holder.blob);
+  if (!isBtrfs(fs)) return (await isRoot(fs)) ? fs : undefined;
+  const others = partitions.filter((partition) => partition !== holder);
+  return (await findRootSubvolume(fs, () => bootEntriesIn(others)))?.fs;
+}
+
+/** The boot entries of partitions that are mounted at /boot. */
+async function bootEntriesIn(partitions: readonly Partition[]): Promise<BootEntry[]> {
+  const entries: BootEntry[] = [];
+  for (const { blob } of partitions) {
+    try {
+      if (!bootFileSystems.has((await recogniseFileSystem(blob)) ?? '')) continue;
+      const fs = await openFileSystem(blob);
+      if (await isBootVolume(fs)) entries.push(...(await entriesOf(mountedAtBoot(fs))));
+    } catch (error) {
+      // One that cannot be read names nothing; whoever needs it says so.
+      if (!(error instanceof AssayError)) throw error;
+    }
+  }
+  return entries;
 }
 
 async function logicalVolumes(partitions: readonly Partition[]) {
