@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
+import { explainCommandLine, refuseSwallowed } from './command-line.ts';
 import { UsageError } from './errors.ts';
-import { didYouMean } from './suggest.ts';
 
 /** What the command line says. */
 export interface Options {
@@ -39,17 +39,24 @@ deployment will boot. Without --deployment it assays the embedded simulated one.
 
 Exit codes: 0 conformant, 1 not conformant, 2 could not be judged.`;
 
+const advice = (word: string) => `suites are chosen with --suite ${word}`;
+
 /**
  * Reads the command line. Nothing is passed on to another program, and nothing unknown is ignored.
  * @throws UsageError naming what is unknown and the nearest option
  */
 export function parseOptions(argv: readonly string[], environment: NodeJS.ProcessEnv): Options {
-  refuseSwallowed(environment);
+  const names = Object.keys(definitions);
+  refuseSwallowed(
+    names.filter((name) => name !== 'help'),
+    environment,
+    'npm test --',
+  );
   let values: ReturnType<typeof parse>['values'];
   try {
     ({ values } = parse(argv));
   } catch (error) {
-    throw new UsageError(explain(error, argv), { cause: error });
+    throw new UsageError(explainCommandLine(error, names, advice), { cause: error });
   }
   return {
     suites: values.suite,
@@ -64,28 +71,4 @@ export function parseOptions(argv: readonly string[], environment: NodeJS.Proces
 
 function parse(argv: readonly string[]) {
   return parseArgs({ args: [...argv], options: definitions, strict: true, allowPositionals: false });
-}
-
-/** `npm test --suite x` (without `--`) never reaches the program: npm keeps the option for itself. */
-function refuseSwallowed(environment: NodeJS.ProcessEnv): void {
-  for (const name of Object.keys(definitions)) {
-    const key = `npm_config_${name.replaceAll('-', '_')}`;
-    if (environment[key] !== undefined && name !== 'help') {
-      throw new UsageError(`--${name} was taken by npm; put "--" before it: npm test -- --${name} …`);
-    }
-  }
-}
-
-function explain(error: unknown, argv: readonly string[]): string {
-  const { code, message } = error as { code?: string; message: string };
-  const names = Object.keys(definitions).map((name) => `--${name}`);
-  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
-    const option = /'(-[^'\s]*)/.exec(message)?.[1] ?? 'option';
-    return `unknown option ${JSON.stringify(option)}${didYouMean(option, names) || `; the options are ${names.join(', ')}`}`;
-  }
-  if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL') {
-    const word = /'([^']*)'/.exec(message)?.[1] ?? argv.at(-1) ?? '';
-    return `unexpected argument ${JSON.stringify(word)}; suites are chosen with --suite ${word}`;
-  }
-  return message.replace(/\. To specify.*$/s, '').replace(/\.$/, '');
 }

@@ -3,6 +3,7 @@ import { overriddenOptions, writtenAsPython } from '../lib/deployer/overrides.ts
 import { type UserVariables, definitionsOf, effective, isTrue } from '../lib/deployer/user-variables.ts';
 import { isMapping, isTemplate } from '../lib/deployer/yaml-file.ts';
 import { strip } from '../lib/ironic/python.ts';
+import { editDistance } from '../lib/suggest.ts';
 import {
   deployedRelease,
   enrolledArchitectures,
@@ -19,6 +20,17 @@ const conductorTasks = 'os_ironic, tasks/ironic_conductor_post_install.yml';
 const roleFiles = 'pxelinux.0 chain.c32 ldlinux.c32 undionly.kpxe ipxe.efi bootx64.efi grubx64.efi'.split(
   ' ',
 );
+
+/** The variables of the role that decide how nodes boot. */
+const bootVariables = [
+  overrides,
+  extraContent,
+  'ironic_ipxe_enabled',
+  'ironic_enable_web_server_for_images',
+  'ironic_drivers_enabled',
+  'ironic_tftp_server_address',
+  'ironic_kernel_append_params',
+];
 
 export const deployer = suite('deployer', 'What the deployer’s variables will make of the deployment', [
   check({
@@ -44,6 +56,36 @@ export const deployer = suite('deployer', 'What the deployer’s variables will 
         name: 'a bracket that is not closed',
         subject: 'OpenStack-Ansible',
         plant: (sim) => sim.openstackDeploy.set('user_aaa.yml', 'debug: [true\n'),
+      },
+    ],
+  }),
+
+  check({
+    id: 'names',
+    title: 'no variable that decides how nodes boot is misspelt',
+    why: 'Ansible says nothing of a variable that no role knows, and ironic.conf stays as it was: the node boots in the old way',
+    level: 'must',
+    ref: 'os_ironic, defaults/main.yml, of zed to 2026.1',
+    per: openstackAnsible,
+    facts: { variables: userVariables },
+    check: ({ variables }) =>
+      variables.definitions.flatMap(({ name, where }) => {
+        const meant = meantBy(name);
+        return meant === undefined
+          ? []
+          : [finding(`${name}, which os_ironic does not know`, meant, [{ where, what: name }])];
+      }),
+    fix: 'give the variable the name that the role knows',
+    faults: [
+      {
+        name: 'the name with one "ironic" too few',
+        subject: 'OpenStack-Ansible',
+        plant: (sim) => sim.openstackDeploy.edit('user_variables.yml', overrides, 'ironic_conf_overrides'),
+      },
+      {
+        name: 'a plural',
+        subject: 'OpenStack-Ansible',
+        plant: (sim) => sim.openstackDeploy.set('user_tftp.yml', 'ironic_tftp_extra_contents: []\n'),
       },
     ],
   }),
@@ -303,6 +345,12 @@ export const deployer = suite('deployer', 'What the deployer’s variables will 
     ],
   }),
 ]);
+
+/** The variable of the role that a misspelt one is meant to be; no other that the role knows is as near. */
+function meantBy(name: string): string | undefined {
+  if (name === 'ironic_conf_overrides') return overrides;
+  return bootVariables.find((known) => known !== name && editDistance(known, name) <= 3);
+}
 
 function nameOf({ section, option }: { section: string; option: string }): string {
   return `[${section}] ${option}`;

@@ -98,6 +98,34 @@ export const diskChecks = [
   }),
 
   check({
+    id: 'sector-size',
+    title: 'the partition table is for disks of 512-byte sectors',
+    why: 'on such a disk firmware looks for the table at byte 512, finds none, and starts the next boot device',
+    level: 'should',
+    ref: 'UEFI specification, "GPT Header": it lies in the second logical block; diskimage-builder, block-device-efi-4k',
+    per: userImages,
+    facts: { record, table: partitionTable },
+    check: ({ record, table: { scheme, sectorSizeInBytes } }) =>
+      scheme === 'none'
+        ? { notVerified: 'there is no partition table; see images/gpt' }
+        : unless(sectorSizeInBytes === 512, () =>
+            finding(
+              `for sectors of ${sectorSizeInBytes} bytes`,
+              '512, unless all disks of its nodes are 4Kn',
+              [{ where: imageWhere(record), what: `${scheme} with sectors of ${sectorSizeInBytes} bytes` }],
+            ),
+          ),
+    fix: 'build it with block-device-efi in place of block-device-efi-4k',
+    faults: [
+      {
+        name: 'a table for 4096-byte sectors',
+        subject: ubuntu,
+        plant: (sim) => sim.image(ubuntu).editDisk((disk) => disk.forLargeSectors()),
+      },
+    ],
+  }),
+
+  check({
     id: 'esp',
     title: 'the disk has an EFI system partition with a FAT file system',
     why: 'the deployment fails: "No EFI partition could be detected on device"',

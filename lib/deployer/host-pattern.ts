@@ -50,7 +50,7 @@ export function expandHostPattern(text: string, where: string): HostPattern {
 
 function expandRanges(text: string, where: string, depth: number): readonly string[] {
   if (depth > 8) throw new LimitError(`${where}: ${text}: more than 8 ranges in one pattern`);
-  const refuse = (why: string) => new UsageError(`${where}: ${text}: ${why}`);
+  const refuse = (why: string) => new UsageError(`${where}: ${text.slice(0, 80)}: ${why}`);
   const [, head = '', range, tail = ''] = /^([^[]*)\[([^\]]*)\](.*)$/s.exec(text) ?? [];
   if (range === undefined || /\|/.test(text)) throw refuse('a [ that begins no range');
   const [begin = '', end = '', step = '1', ...more] = range.split(':');

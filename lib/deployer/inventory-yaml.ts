@@ -37,27 +37,41 @@ function addGroup(
   if (group !== null && !isMapping(group)) return false;
   if (name === '') throw new UsageError(`${origin}: a group without a name`);
   inventory.addGroup(name, origin);
-  for (const [variable, value] of Object.entries(section(name, group, 'vars', origin)))
-    inventory.setGroupVariable(name, variable, value, origin);
-  for (const [child, inside] of Object.entries(section(name, group, 'children', origin))) {
-    if (!addGroup(child, inside, origin, inventory, depth + 1))
-      throw new UsageError(`${origin}: group ${name}: its child ${child} is no mapping`);
-    inventory.addChild(name, child, origin);
+  const sections = {
+    vars: section(name, group, 'vars', origin),
+    children: section(name, group, 'children', origin),
+    hosts: section(name, group, 'hosts', origin),
+  };
+  // In the order of the file: of two values for the same host, the later one counts.
+  for (const key of Object.keys(group ?? {})) {
+    if (key === 'vars') {
+      for (const [variable, value] of Object.entries(sections.vars))
+        inventory.setGroupVariable(name, variable, value, origin);
+    } else if (key === 'children') {
+      for (const [child, inside] of Object.entries(sections.children)) {
+        if (!addGroup(child, inside, origin, inventory, depth + 1))
+          throw new UsageError(`${origin}: group ${name}: its child ${child} is no mapping`);
+        inventory.addChild(name, child, origin);
+      }
+    } else if (key === 'hosts') addHosts(name, sections.hosts, origin, inventory);
   }
-  for (const [pattern, variables] of Object.entries(section(name, group, 'hosts', origin))) {
-    const where = `${origin}: group ${name}`;
+  return true;
+}
+
+function addHosts(group: string, hosts: Variables, origin: string, inventory: AnsibleInventory): void {
+  const where = `${origin}: group ${group}`;
+  for (const [pattern, variables] of Object.entries(hosts)) {
     const { names, port } = expandHostPattern(pattern, where);
     if (variables && !isMapping(variables))
       throw new UsageError(`${where}: ${pattern}: a mapping of variables is expected`);
     for (const host of names) {
       const isNew = !inventory.hasHost(host);
-      inventory.addHost(host, name, origin);
+      inventory.addHost(host, group, origin);
       if (port !== undefined && isNew) inventory.setHostVariable(host, 'ansible_port', port);
       for (const [variable, value] of Object.entries(isMapping(variables) ? variables : {}))
         inventory.setHostVariable(host, variable, value);
     }
   }
-  return true;
 }
 
 function section(

@@ -137,7 +137,7 @@ export class AnsibleInventory {
       [...this.#groups.values()].flatMap(({ name, hosts }) => (isImplied(name) ? [] : [...hosts])),
     );
     const loose = new Set([...this.#group('ungrouped').hosts, ...this.#group('all').hosts]);
-    return [...loose.difference(grouped)];
+    return [...loose].filter((host) => !grouped.has(host));
   }
 
   /** The groups that a host is in, from `all` on: what a later one says goes before. */

@@ -3,8 +3,10 @@ import { type Document, LineCounter, type ScalarTag, isMap, isScalar, parseDocum
 import { AccessError, LimitError, MissingError, UsageError, describeError } from '../errors.ts';
 import { VaultValue } from './inventory.ts';
 
-/** Bounds a file of a deployer. OpenStack-Ansible's inventory of 300 hosts is some 2 MB. */
-const maximumFileInBytes = 32 * 1024 * 1024;
+/** Bounds a file that people write. */
+const maximumFileInBytes = 1024 * 1024;
+/** Bounds one that a program writes: OpenStack-Ansible's inventory of 300 hosts is some 2 MB. */
+const maximumJsonInBytes = 32 * 1024 * 1024;
 
 /** @throws AccessError for what cannot be read, MissingError, LimitError, UsageError for what is no text */
 export async function readDeployerFile(path: string): Promise<string> {
@@ -17,8 +19,9 @@ export async function readDeployerFile(path: string): Promise<string> {
   };
   const status = await stat(path).catch(refuse);
   if (!status.isFile()) throw new UsageError(`${path}: no file, where one is expected`);
-  if (status.size > maximumFileInBytes)
-    throw new LimitError(`${path}: ${status.size} bytes, more than the ${maximumFileInBytes} that are read`);
+  const limit = path.endsWith('.json') ? maximumJsonInBytes : maximumFileInBytes;
+  if (status.size > limit)
+    throw new LimitError(`${path}: ${status.size} bytes, more than the ${limit} that are read`);
   const bytes = await readFile(path).catch(refuse);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -77,7 +80,9 @@ export function parseYamlFile(text: string, path: string): YamlFile {
   const [error] = document.errors;
   if (error !== undefined) {
     const { line, col } = lines.linePos(error.pos[0]);
-    throw new UsageError(`${path}:${Math.max(line, 1)}:${Math.max(col, 1)}: ${error.message}`);
+    // The parser takes its own end of the stack for a mistake in the text.
+    const message = /call stack/i.test(error.message) ? 'values too deep in one another' : error.message;
+    throw new UsageError(`${path}:${Math.max(line, 1)}:${Math.max(col, 1)}: ${message}`);
   }
   const value = plain(document, document, path);
   const { contents } = document;

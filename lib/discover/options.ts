@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
+import { explainCommandLine, refuseSwallowed } from '../command-line.ts';
 import { UsageError } from '../errors.ts';
-import { didYouMean } from '../suggest.ts';
 
 /** What the command line of `npm run discover` says. */
 export interface DiscoverOptions {
@@ -36,6 +36,8 @@ Reads only.
 
 Exit codes: 0 written, 2 the cloud could not be asked.`;
 
+const advice = (word: string) => `a cloud is named with --os-cloud ${word}`;
+
 /**
  * Reads the command line. Nothing unknown is ignored.
  * @throws UsageError naming what is unknown and the nearest option
@@ -44,20 +46,15 @@ export function parseDiscoverOptions(
   argv: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): DiscoverOptions {
+  const names = Object.keys(definitions);
   // `name` is among what npm sets itself.
-  for (const name of Object.keys(definitions).filter((option) => !['help', 'name'].includes(option))) {
-    // `npm run discover --os-cloud x` (without `--`) never reaches the program: npm keeps the option for itself.
-    if (environment[`npm_config_${name.replaceAll('-', '_')}`] !== undefined) {
-      throw new UsageError(
-        `--${name} was taken by npm; put "--" before it: npm run -s discover -- --${name} …`,
-      );
-    }
-  }
+  const swallowed = names.filter((name) => !['help', 'name'].includes(name));
+  refuseSwallowed(swallowed, environment, 'npm run -s discover --');
   let values: ReturnType<typeof parse>['values'];
   try {
     ({ values } = parse(argv));
   } catch (error) {
-    throw new UsageError(explain(error), { cause: error });
+    throw new UsageError(explainCommandLine(error, names, advice), { cause: error });
   }
   return {
     cloud: values['os-cloud'],
@@ -71,19 +68,3 @@ export function parseDiscoverOptions(
 function parse(argv: readonly string[]) {
   return parseArgs({ args: [...argv], options: definitions, strict: true, allowPositionals: false });
 }
-
-function explain(error: unknown): string {
-  const { code, message } = error as { code?: string; message: string };
-  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
-    const names = Object.keys(definitions).map((name) => `--${name}`);
-    const option = /'(-[^'\s]*)/.exec(message)?.[1] ?? 'option';
-    return `unknown option ${JSON.stringify(option)}${didYouMean(option, names) || `; the options are ${names.join(', ')}`}`;
-  }
-  if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL') {
-    const word = /'([^']*)'/.exec(message)?.[1] ?? argvWord;
-    return `unexpected argument ${JSON.stringify(word)}; a cloud is named with --os-cloud ${word}`;
-  }
-  return message.replace(/\. To specify.*$/s, '').replace(/\.$/, '');
-}
-
-const argvWord = 'NAME';

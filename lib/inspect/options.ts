@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
+import { explainCommandLine, refuseSwallowed } from '../command-line.ts';
 import { UsageError } from '../errors.ts';
 import { parseSize } from '../size.ts';
-import { didYouMean } from '../suggest.ts';
 
 /** What the command line of `npm run inspect` says. */
 export interface InspectOptions {
@@ -50,17 +50,17 @@ export function parseInspectOptions(
   argv: readonly string[],
   environment: NodeJS.ProcessEnv = {},
 ): InspectOptions {
-  for (const name of Object.keys(definitions).filter((option) => option !== 'help')) {
-    // `npm run inspect --json` (without `--`) never reaches the program: npm keeps the option for itself.
-    if (environment[`npm_config_${name.replaceAll('-', '_')}`] !== undefined) {
-      throw new UsageError(`--${name} was taken by npm; put "--" before it: npm run inspect -- --${name} …`);
-    }
-  }
+  const names = Object.keys(definitions);
+  refuseSwallowed(
+    names.filter((name) => name !== 'help'),
+    environment,
+    'npm run inspect --',
+  );
   let parsed: ReturnType<typeof parse>;
   try {
     parsed = parse(argv);
   } catch (error) {
-    throw new UsageError(explain(error), { cause: error });
+    throw new UsageError(explainCommandLine(error, names), { cause: error });
   }
   const { values, positionals: targets } = parsed;
   if (targets.length === 0 && !values.help) {
@@ -80,14 +80,4 @@ export function parseInspectOptions(
 
 function parse(argv: readonly string[]) {
   return parseArgs({ args: [...argv], options: definitions, strict: true, allowPositionals: true });
-}
-
-function explain(error: unknown): string {
-  const { code, message } = error as { code?: string; message: string };
-  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
-    const names = Object.keys(definitions).map((name) => `--${name}`);
-    const option = /'(-[^'\s]*)/.exec(message)?.[1] ?? 'option';
-    return `unknown option ${JSON.stringify(option)}${didYouMean(option, names) || `; the options are ${names.join(', ')}`}`;
-  }
-  return message.replace(/\. To specify.*$/s, '').replace(/\.$/, '');
 }
