@@ -115,7 +115,7 @@ export const deploymentShape = z
     user_images: z
       .array(
         z.strictObject({
-          /** Glance name or id. */
+          /** Glance name or id, or a URL. */
           image: z.string().min(1),
           architecture,
           /** os-release ID, such as ubuntu or rocky. */

@@ -1,6 +1,6 @@
 import { shellWord } from '../lib/shell.ts';
 import { check, finding, unless } from '../lib/check.ts';
-import { imageWhere } from '../lib/subjects/images.ts';
+import { imageWhere, isUrl } from '../lib/subjects/images.ts';
 import {
   cloudInit,
   datasource,
@@ -365,6 +365,7 @@ export const guestChecks = [
     per: userImages,
     facts: { record },
     check({ record }, { architecture }) {
+      if (isUrl(record.id)) return { notApplicable: 'it is not in Glance' };
       const said = record['hw_architecture'] ?? record['architecture'];
       return unless(said === architecture, () =>
         finding(

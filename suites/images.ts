@@ -125,7 +125,7 @@ export const images = suite('images', 'User images: partitions, boot loader and 
       const where = imageWhere(record);
       if (!deployed.has(format))
         return [finding(format, 'qcow2 or raw', [{ where, what: `it begins as ${format}` }])];
-      return unless(record.disk_format === format, () =>
+      return unless((record.disk_format ?? format) === format, () =>
         finding(`disk_format ${record.disk_format}, and the bytes are ${format}`, `disk_format ${format}`, [
           { where, what: format },
         ]),
@@ -206,7 +206,7 @@ export const images = suite('images', 'User images: partitions, boot loader and 
     per: userImages,
     facts: { record, container, safety: imageSafety },
     check({ record, container: { format }, safety: { judgements, undecided } }) {
-      if (!deployed.has(format) || format !== record.disk_format) {
+      if (!deployed.has(format) || format !== (record.disk_format ?? format)) {
         return { notVerified: 'the format is not one to deploy, or not what Glance says; see images/format' };
       }
       if (undecided) {

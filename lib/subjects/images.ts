@@ -26,8 +26,23 @@ async function absent({ world: { images } }: Use, what: string): Promise<never> 
   throw new MissingError(`${images.origin}: ${what}`);
 }
 
-/** The image of a name or id, as a person refers to it. */
+/** The image behind a URL, as a standalone Ironic refers to it: nothing is said of it but its length. */
+const webImage = fact('image behind a URL', async (url: string, { world }) => {
+  const { images: tally } = world.tallies;
+  return cachedBlob(world.keep(talliedBlob(await world.openUrl(url), tally)));
+});
+
+/** Whether a name or id leads to a web server, and not to the store. */
+export function isUrl(name: string): boolean {
+  return /^https?:\/\//i.test(name);
+}
+
+/** The image of a name, id or URL, as a person refers to it. */
 export const imageNamed = fact('image of a name', async (name: string, use): Promise<ImageRecord> => {
+  if (isUrl(name)) {
+    const { sizeInBytes: size } = await use(webImage, name);
+    return { id: name, name, status: 'active', disk_format: null, container_format: null, size };
+  }
   const images = await use(imageRecords, 'all');
   const named = images.filter((image) => image.name === name || image.id === name);
   const [image, second] = named;
@@ -42,6 +57,7 @@ export const imageNamed = fact('image of a name', async (name: string, use): Pro
 
 /** The bytes of an image, through a cache. An image that has none says so instead of failing oddly. */
 export const imageBytes = fact('bytes of an image', async (image: ImageRecord, use): Promise<Blob> => {
+  if (isUrl(image.id)) return use(webImage, image.id);
   if (image.status !== 'active') {
     throw new MissingError(`${imageLabel(image)}: its status is ${image.status}, so it has no bytes to read`);
   }
