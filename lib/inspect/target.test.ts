@@ -190,7 +190,9 @@ test('an image in Glance, by name, by id, and one that is not there', async () =
   });
   const { id } = simulation.image('ipa-aarch64.kernel').record;
   expect(await inspected(`glance:${id}`, deployment)).toMatchObject({ kind: 'kernel' });
-  await expect(inspected('glance:nothing', deployment)).rejects.toThrow(MissingError);
+  await expect(inspected('glance:nothing', deployment)).rejects.toThrow(
+    'no image called "nothing" is visible; private images of other projects are not shown to system all',
+  );
 });
 
 test('an image in the cloud that the environment names, without a deployment', async () => {
