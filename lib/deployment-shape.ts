@@ -102,8 +102,11 @@ export const deploymentShape = z
            * is a directory, whose *.conf are read in the order of their names.
            */
           config: z.array(location).min(1),
-          /** The service's `OS_<GROUP>__<OPTION>` environment, which overrides the files. */
-          environment: z.record(z.string(), z.string()).default({}),
+          /**
+           * The service's `OS_<GROUP>__<OPTION>` environment, which overrides the files: itself, or the place of its
+           * unit's EnvironmentFile, or of /proc/1/environ in its container.
+           */
+          environment: z.union([z.record(z.string(), z.string()), location]).default({}),
           /** The TFTP server that nodes are sent to, or a copy of its root; `[pxe]tftp_server` unless said otherwise. */
           tftp: location.optional(),
           /** The HTTP server that nodes are sent to, or a copy of its root; `[deploy]http_url` unless said otherwise. */

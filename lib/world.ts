@@ -1,4 +1,4 @@
-import type { Blob } from './blob/blob.ts';
+import { type Blob, readText } from './blob/blob.ts';
 import { type Tally, newTally } from './blob/tally.ts';
 import type { Deployment } from './deployment.ts';
 import { UsageError } from './errors.ts';
@@ -6,12 +6,13 @@ import type { Cloud } from './source/keystone.ts';
 import type { Files, ImageStore, Inventory } from './source/source.ts';
 import { type WebServers, webServers } from './source/web-servers.ts';
 import { parseLocation } from './source/location.ts';
-import { places } from './source/places.ts';
+import { type Places, places } from './source/places.ts';
 
 /** One conductor as it can be reached. */
 export interface ConductorSource {
   readonly name: string;
-  readonly environment: Readonly<Record<string, string>>;
+  /** What sets options beside its files. */
+  environment(): Promise<Readonly<Record<string, string>>>;
   /** Its configuration files, in oslo.config's order. */
   config(): Promise<readonly Blob[]>;
   /** The machine or container that its configuration is on; undefined where that is a copy on this machine. */
@@ -57,7 +58,7 @@ export async function openWorld(deployment: Deployment): Promise<World> {
       const onHost = config.find((text) => /^ssh:\/\//i.test(text));
       return {
         name,
-        environment,
+        environment: await environmentOf(environment, files),
         config: async () => (await Promise.all(opens.map(async (open) => open()))).flat(),
         host: onHost === undefined ? undefined : await files.host(onHost),
         tftp: tftp === undefined ? undefined : await tftpRoot(tftp, deployment, held),
@@ -97,6 +98,26 @@ export async function openWorld(deployment: Deployment): Promise<World> {
     openUrl: async (url) => web.open(url),
     openTftp,
     ...dispose,
+  };
+}
+
+/** Bounds the environment of a process. */
+const maximumEnvironmentInBytes = 4 * 1024 * 1024;
+
+async function environmentOf(
+  given: Deployment['conductors'][number]['environment'],
+  files: Places,
+): Promise<ConductorSource['environment']> {
+  if (typeof given !== 'string') return async () => given;
+  const open = await files.config(given);
+  return async () => {
+    const { readEnvironment } = await import('./ironic/environment-file.ts');
+    const texts = await Promise.all(
+      (await open()).map(async (blob) =>
+        readEnvironment(await readText(blob, maximumEnvironmentInBytes), blob.origin),
+      ),
+    );
+    return Object.assign({}, ...texts) as Record<string, string>;
   };
 }
 

@@ -40,7 +40,8 @@ export const configOf = fact('ironic.conf', async (source: ConductorSource, use)
   const texts = await Promise.all(
     files.map(async (blob) => ({ text: await readText(blob, maximumConfigInBytes), origin: blob.origin })),
   );
-  return ironicConfig(texts, source.environment, (await use(knownRelease, 'all')).release);
+  const environment = await source.environment();
+  return ironicConfig(texts, environment, (await use(knownRelease, 'all')).release);
 });
 
 /**
