@@ -3,7 +3,7 @@ import { join, normalize, sep } from 'node:path';
 import type { Blob } from '../blob/blob.ts';
 import { openFile } from '../blob/file.ts';
 import { AccessError, FormatError, MissingError, describeError } from '../errors.ts';
-import { kindOf } from './file-kind.ts';
+import { statusOf } from './file-kind.ts';
 import type { ListedFiles } from './source.ts';
 
 /**
@@ -55,14 +55,7 @@ export function folderFiles(root: string): ListedFiles & AsyncDisposable {
       });
     },
     async status(path) {
-      const { mode, uid, gid, size } = await stat(await locate(path, originOf(path)));
-      return {
-        kind: kindOf(mode),
-        mode: mode & 0o7777,
-        owner: { id: uid },
-        group: { id: gid },
-        sizeInBytes: size,
-      };
+      return statusOf(await stat(await locate(path, originOf(path))));
     },
     async open(path) {
       const origin = originOf(path);

@@ -4,7 +4,7 @@ import { memoryBlob } from '../blob/memory.ts';
 import { AccessError, AssayError, FormatError, LimitError, MissingError, describeError } from '../errors.ts';
 import type { FileStatus, ListedFiles } from './source.ts';
 import { within } from './deadline.ts';
-import { kindOf } from './file-kind.ts';
+import { kindOf, statusOf } from './file-kind.ts';
 import type { SshConnection } from './ssh-connection.ts';
 
 /** The host says "permission denied". */
@@ -145,14 +145,7 @@ export function sftpFiles(origin: string, connection: () => Promise<SshConnectio
 
     async status(path): Promise<FileStatus> {
       const what = placeOf(origin, path);
-      const { mode, uid, gid, size } = await ask<Stats>(what, (sftp, done) => sftp.stat(path, done));
-      return {
-        kind: kindOf(mode),
-        mode: mode & 0o7777,
-        owner: { id: uid },
-        group: { id: gid },
-        sizeInBytes: size,
-      };
+      return statusOf(await ask<Stats>(what, (sftp, done) => sftp.stat(path, done)));
     },
   };
 }

@@ -28,11 +28,16 @@ export const registeredConductors: SubjectKind<Conductor> = {
   ),
 };
 
+/** Asked for once, however many nodes and conductors are judged by it. */
+const allRecords = fact('all conductors in Ironic', async (_: 'all', { world }) =>
+  world.inventory.conductors(),
+);
+
 /**
  * What Ironic says of its conductors. Only a credential that sees the whole deployment is told.
  * @throws AccessError naming the scope of one that is not
  */
 export const conductorRecords = fact(
   'conductors in Ironic',
-  async (_: Subject, { world }): Promise<readonly ConductorRecord[]> => world.inventory.conductors(),
+  async (_: Subject, use): Promise<readonly ConductorRecord[]> => use(allRecords, 'all'),
 );

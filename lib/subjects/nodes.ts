@@ -75,9 +75,12 @@ export const nodesOfArchitecture = fact('nodes of an architecture', async ({ arc
   (await use(allNodes, 'all')).filter((node) => node.architecture === architecture),
 );
 
+/** Listed once, however many nodes there are. */
+const allPorts = fact('all ports', async (_: 'all', { world }) => world.inventory.ports());
+
 /** The ports of a node. */
-export const ports = fact('ports', async ({ record }: Node, { world }): Promise<readonly PortRecord[]> => {
-  const all = await world.inventory.ports();
+export const ports = fact('ports', async ({ record }: Node, use): Promise<readonly PortRecord[]> => {
+  const all = await use(allPorts, 'all');
   return all.filter(({ node_uuid }) => node_uuid === record.uuid);
 });
 
