@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { architectureMeant, architectureNamed, architectures } from './arch.ts';
 import { fromShape } from './deployer/from-shape.ts';
+import { parseDuration } from './duration.ts';
 import { parseSize } from './size.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -9,6 +10,17 @@ import { didYouMean } from './suggest.ts';
  * A location is a path (relative to the file), `ssh://[user@]host[:port]/path` or `tftp://host[:port]/`.
  */
 const location = z.string().min(1);
+
+const shortestTimeoutInMilliseconds = 100;
+const longestTimeoutInMilliseconds = 10 * 60_000;
+
+/** Milliseconds, of a number of seconds or a text such as `10 s`. */
+const timeout = z
+  .union([z.number(), z.string()])
+  .transform((given) => parseDuration(String(given)) ?? Number.NaN)
+  .refine((time) => time >= shortestTimeoutInMilliseconds && time <= longestTimeoutInMilliseconds, {
+    message: 'not a time such as 10 s, from 100 ms to 10 min',
+  });
 
 const architecture = z.string().superRefine((name, context) => {
   if (architectureNamed(name) !== undefined) return;
@@ -89,6 +101,11 @@ export const deploymentShape = z
           .optional(),
       })
       .default({}),
+    /**
+     * How long an answer is waited for, whoever is asked; each has its own usual time where nothing is said. What
+     * clouds.yaml (api_timeout) and ~/.ssh/config (ConnectTimeout) say goes before.
+     */
+    timeout: timeout.optional(),
     /** Recorded answers of the APIs, in place of a cloud. */
     nodes: location.optional(),
     ports: location.optional(),

@@ -34,6 +34,8 @@ test.for([
   ['name: [', 'd.yaml:1:8: '],
   ['name: a\nname: b\n', 'd.yaml:2:1: Map keys must be unique'],
   [`${least}web: { download: much }\n`, 'd.yaml:6:18: web.download: not a size such as 2 GiB'],
+  [`${least}timeout: 10 h\n`, 'd.yaml:6:10: timeout: not a time such as 10 s, from 100 ms to 10 min'],
+  [`${least}timeout: 0\n`, 'd.yaml:6:10: timeout: not a time'],
   [`${least}hosts: { a: { usr: x } }\n`, 'd.yaml:6:15: unknown key "usr"; did you mean "user"?'],
   [`${least}imagess: x\n`, 'd.yaml:6:1: unknown key "imagess"; did you mean "images"?'],
   [least.replace('config', 'confg'), 'd.yaml:5:17: unknown key "confg"; did you mean "config"?'],

@@ -2,6 +2,7 @@ import { type Blob, readText } from './blob/blob.ts';
 import { type Tally, newTally } from './blob/tally.ts';
 import type { Deployment } from './deployment.ts';
 import { UsageError } from './errors.ts';
+import type { Patience } from './source/deadline.ts';
 import type { Cloud } from './source/keystone.ts';
 import type { Files, ImageStore, Inventory } from './source/source.ts';
 import { type WebServers, webServers } from './source/web-servers.ts';
@@ -50,8 +51,11 @@ export interface World extends AsyncDisposable {
 export async function openWorld(deployment: Deployment): Promise<World> {
   const held = new AsyncDisposableStack();
   const { download, cacert } = deployment.web;
-  const web = webServers({ caFile: optionalPath(cacert, deployment), downloadInBytes: download }, held);
+  const patience = patienceOf(deployment);
+  const caFile = optionalPath(cacert, deployment);
+  const web = webServers({ caFile, downloadInBytes: download, ...patience }, held);
   const files = places(deployment, held);
+  const openTftp = async (host: string, port?: number) => tftpServer(host, port, patience);
   const conductors = await Promise.all(
     deployment.conductors.map(async ({ name, config, environment, tftp, http }): Promise<ConductorSource> => {
       const opens = await Promise.all(config.map(async (text) => files.config(text)));
@@ -61,7 +65,7 @@ export async function openWorld(deployment: Deployment): Promise<World> {
         environment: await environmentOf(environment, files),
         config: async () => (await Promise.all(opens.map(async (open) => open()))).flat(),
         host: onHost === undefined ? undefined : await files.host(onHost),
-        tftp: tftp === undefined ? undefined : await tftpRoot(tftp, deployment, held),
+        tftp: tftp === undefined ? undefined : await tftpRoot(tftp, deployment, held, openTftp),
         http: http === undefined ? undefined : await httpRoot(http, deployment, web, held),
       };
     }),
@@ -77,7 +81,10 @@ export async function openWorld(deployment: Deployment): Promise<World> {
     return {
       deployment,
       conductors,
-      ...(await cloudSources(deployment.cloud, deployment.folder, held, web.downloads)),
+      ...(await cloudSources(deployment.cloud, deployment.folder, held, {
+        downloads: web.downloads,
+        ...patience,
+      })),
       tallies,
       keep: (blob) => spool.over(blob),
       openUrl: async (url) => web.open(url),
@@ -121,7 +128,16 @@ async function environmentOf(
   };
 }
 
-async function tftpRoot(text: string, deployment: Deployment, held: AsyncDisposableStack): Promise<Files> {
+function patienceOf({ timeout }: Deployment): Patience {
+  return timeout === undefined ? {} : { timeoutInMilliseconds: timeout };
+}
+
+async function tftpRoot(
+  text: string,
+  deployment: Deployment,
+  held: AsyncDisposableStack,
+  openTftp: (host: string, port?: number) => Promise<Files>,
+): Promise<Files> {
   const at = parseLocation(text, deployment.folder);
   switch (at.kind) {
     case 'path': {
@@ -135,9 +151,9 @@ async function tftpRoot(text: string, deployment: Deployment, held: AsyncDisposa
   }
 }
 
-async function openTftp(host: string, port?: number): Promise<Files> {
+async function tftpServer(host: string, port: number | undefined, patience: Patience): Promise<Files> {
   const { tftpFiles } = await import('./source/tftp.ts');
-  return tftpFiles({ host, ...(port !== undefined && { port }) });
+  return tftpFiles({ host, ...(port !== undefined && { port }), ...patience });
 }
 
 async function httpRoot(text: string, deployment: Deployment, web: WebServers, held: AsyncDisposableStack) {

@@ -1,6 +1,7 @@
 import { MissingError } from '../errors.ts';
 import { type CloudSettings, findCloud, ownSurroundings } from './cloud-config/cloud-config.ts';
 import type { Deployment } from '../deployment.ts';
+import type { Patience } from './deadline.ts';
 import type { Downloads } from './downloads.ts';
 import { glanceStore } from './glance.ts';
 import { ironicInventory } from './ironic.ts';
@@ -16,6 +17,10 @@ export interface CloudSources {
   newestMicroversion(): Promise<string>;
 }
 
+export interface CloudSourcesOptions extends Patience {
+  readonly downloads?: Downloads | undefined;
+}
+
 /**
  * Finds the cloud's settings, and opens it; the network is not touched yet.
  * @throws UsageError for settings that are missing, wrong or not supported
@@ -24,14 +29,14 @@ export async function cloudSources(
   given: NonNullable<Deployment['cloud']>,
   folder: string,
   held: AsyncDisposableStack,
-  downloads?: Downloads,
+  { downloads, ...patience }: CloudSourcesOptions = {},
 ): Promise<CloudSources> {
   const { images, ...own } = given;
   const find = async (name: string) =>
     findCloud({ ...own, name, file: fileOf(given.file, folder), ...ownSurroundings() });
   const settings = await find(given.name);
-  const cloud = held.use(openCloud(settings));
-  const glance = images === undefined ? cloud : held.use(openCloud(await find(images)));
+  const cloud = held.use(openCloud(settings, patience));
+  const glance = images === undefined ? cloud : held.use(openCloud(await find(images), patience));
   const inventory = ironicInventory(cloud);
   return {
     cloud,

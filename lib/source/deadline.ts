@@ -1,3 +1,9 @@
+/** How patient a source is. */
+export interface Patience {
+  /** How long an answer is waited for; each source has its own usual time where nothing is said. */
+  readonly timeoutInMilliseconds?: number;
+}
+
 /**
  * A request that calls back, with its answer in bounded time.
  * @throws what `late` makes, after `timeoutInMilliseconds`

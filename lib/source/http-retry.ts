@@ -1,6 +1,6 @@
 import { describeError } from '../errors.ts';
 
-/** Failures that may pass by themselves. TLS failures and timeouts while waiting for an answer are not. */
+/** Failures that may pass by themselves. TLS failures are not, nor is what was waited for already. */
 const transientCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -8,16 +8,17 @@ const transientCodes = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENETUNREACH',
-  'ETIMEDOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
   'UND_ERR_SOCKET',
 ]);
 
 const longestPauseInMilliseconds = 10_000;
 
+/** What proxies answer for a service that is away, or asked too often. */
+const transientStatuses = new Set([429, 502, 503, 504]);
+
 /** Whether a status, or an error of undici, is worth asking again. */
 export function isTransient(outcome: unknown): boolean {
-  if (typeof outcome === 'number') return outcome === 502 || outcome === 503 || outcome === 504;
+  if (typeof outcome === 'number') return transientStatuses.has(outcome);
   return transientCodes.has(codeOf(outcome));
 }
 

@@ -7,13 +7,14 @@ import { serviceMessage } from './service-message.ts';
 
 export interface HttpOptions {
   readonly tls?: HttpTls;
+  /** How long to wait for a connection; 10 s, or less where less is waited for an answer. */
   readonly connectTimeoutInMilliseconds?: number;
-  /** How long to wait for the headers, and between two pieces of the body. */
+  /** How long to wait for the headers, and between two pieces of the body; 30 s unless said otherwise. */
   readonly timeoutInMilliseconds?: number;
-  /** For one request with its repetitions and its whole body. */
+  /** For one request with its repetitions and its whole body; 2 minutes, or four times as long as for an answer. */
   readonly deadlineInMilliseconds?: number;
   readonly concurrency?: number;
-  /** How often a GET is asked again after a failed connection or 502, 503, 504. */
+  /** How often a GET is asked again after a failed connection or 429, 502, 503, 504. */
   readonly retries?: number;
   readonly firstPauseInMilliseconds?: number;
 }
@@ -74,8 +75,9 @@ const refusalInBytes = 64 * 1024;
  * everything has a bound.
  */
 export function httpClient(options: HttpOptions = {}): Http {
-  const { timeoutInMilliseconds = 30_000, deadlineInMilliseconds = 120_000 } = options;
-  const { connectTimeoutInMilliseconds = 10_000, retries = 3, concurrency = 8 } = options;
+  const { timeoutInMilliseconds = 30_000, retries = 3, concurrency = 8 } = options;
+  const { deadlineInMilliseconds = Math.max(120_000, 4 * timeoutInMilliseconds) } = options;
+  const { connectTimeoutInMilliseconds = Math.min(10_000, timeoutInMilliseconds) } = options;
   const { firstPauseInMilliseconds = 250, tls = {} } = options;
   const agents = new Map<string, Agent>();
   let running = 0;

@@ -48,8 +48,12 @@ export interface Cloud extends AsyncDisposable {
  * Source: https://docs.openstack.org/api-ref/identity/v3/
  */
 export function openCloud(settings: CloudSettings, options: HttpOptions = {}): Cloud {
-  const { credentials, tls } = settings;
-  const http = httpClient({ ...options, tls });
+  const { credentials, tls, timeoutInMilliseconds } = settings;
+  const http = httpClient({
+    ...options,
+    ...(timeoutInMilliseconds !== undefined && { timeoutInMilliseconds }),
+    tls,
+  });
   return 'authUrl' in credentials
     ? keystoneCloud(settings, credentials, http)
     : standaloneCloud(settings, credentials, http);

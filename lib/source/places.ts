@@ -7,6 +7,8 @@ import type { Files, ListedFiles } from './source.ts';
 /** What deployment.yaml says of how hosts are reached; `folder` is what its relative paths start from. */
 export interface HostSettings {
   readonly folder: string;
+  /** How long an answer is waited for, in milliseconds. */
+  readonly timeout?: number | undefined;
   readonly ssh: {
     readonly user?: string | undefined;
     readonly identity?: string | undefined;
@@ -75,7 +77,7 @@ export function places(settings: HostSettings, held: AsyncDisposableStack): Plac
 
 /** The hosts that deployment.yaml names, and all others. */
 export async function openHosts(
-  { folder, ssh, hosts }: HostSettings,
+  { folder, ssh, hosts, timeout }: HostSettings,
   held: AsyncDisposableStack,
 ): Promise<Hosts> {
   const { sshHosts } = await import('./hosts.ts');
@@ -87,7 +89,7 @@ export async function openHosts(
     knownHosts: path(ssh.known_hosts),
     config: config === 'none' ? config : path(config),
   };
-  return held.use(sshHosts({ defaults, hosts }));
+  return held.use(sshHosts({ defaults, hosts, ...(timeout !== undefined && { timeoutInMilliseconds: timeout }) }));
 }
 
 function pathOf(text: string, folder: string): string {

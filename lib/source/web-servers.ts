@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Blob } from '../blob/blob.ts';
 import { FormatError, UsageError, describeError } from '../errors.ts';
+import type { Patience } from './deadline.ts';
 import { type Downloads, downloads } from './downloads.ts';
 import type { Files } from './source.ts';
 
@@ -14,21 +15,24 @@ export interface WebServers {
   root(url: string): Files;
 }
 
-export interface WebServerOptions {
+export interface WebServerOptions extends Patience {
   /** The authorities trusted for TLS, in PEM, in place of the system's. */
   readonly caFile: string | undefined;
   readonly downloadInBytes: number | undefined;
 }
 
 export function webServers(options: WebServerOptions, held: AsyncDisposableStack): WebServers {
-  const { caFile, downloadInBytes } = options;
+  const { caFile, downloadInBytes, ...patience } = options;
   const allowed = downloadInBytes === undefined ? undefined : held.use(downloads(downloadInBytes));
   let loaded: Promise<WebServers['open']> | undefined;
 
   async function load(): Promise<WebServers['open']> {
     const [{ httpClient }, { openUrl }] = await Promise.all([import('./http.ts'), import('./web.ts')]);
     const http = held.use(
-      httpClient(caFile === undefined ? {} : { tls: { authorities: await readAuthorities(caFile) } }),
+      httpClient({
+        ...patience,
+        ...(caFile !== undefined && { tls: { authorities: await readAuthorities(caFile) } }),
+      }),
     );
     return async (url) => openUrl(http, url, { downloads: allowed });
   }

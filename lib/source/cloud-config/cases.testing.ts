@@ -174,6 +174,10 @@ const settings: readonly Entry[] = [
   { profile: 'own', auth: null },
   { username: 'beside' },
   { api_timeout: 5, image_timeout: 7 },
+  { api_timeout: '0.5' },
+  { 'api-timeout': '30' },
+  { api_timeout: 'soon' },
+  { api_timeout: null },
 ];
 
 /** Describes one cloud: a right entry, with up to three changes. */

@@ -13,6 +13,7 @@ import { loadClouds } from './load.ts';
 import { type ResolvedCloud, resolveCloud } from './resolve.ts';
 import { serviceSettings } from './services.ts';
 import { type Value, isSettings } from './settings.ts';
+import { timeoutOf } from './timeout.ts';
 import { tlsPaths } from './tls.ts';
 
 /*
@@ -25,6 +26,7 @@ const oracle = fileURLToPath(
 );
 
 interface Understood {
+  timeout: number | null;
   authType: string;
   auth: Record<string, unknown>;
   verify: unknown;
@@ -104,7 +106,9 @@ function asTheirs(cloud: ResolvedCloud, given: LaidOut): Understood {
       name,
     };
   };
+  const timeout = timeoutOf(cloud);
   return {
+    timeout: timeout === undefined ? null : timeout / 1000,
     authType: cloud.authType,
     auth: plain(cloud.auth) as Record<string, unknown>,
     verify: verify ? (cacert ?? true) : false,

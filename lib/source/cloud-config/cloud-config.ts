@@ -3,6 +3,7 @@ import type { Surroundings } from './files.ts';
 import { defaultCloud, loadClouds } from './load.ts';
 import { type ResolvedCloud, resolveCloud } from './resolve.ts';
 import { type ServiceSettings, serviceSettings } from './services.ts';
+import { timeoutOf } from './timeout.ts';
 import { type TlsSettings, readTls, tlsPaths } from './tls.ts';
 
 /** One cloud, as one user: everything that is needed to speak with it. */
@@ -10,6 +11,8 @@ export interface CloudSettings {
   readonly name: string;
   readonly credentials: Credentials;
   readonly tls: TlsSettings;
+  /** How long an answer is waited for, where the cloud's settings say so. */
+  readonly timeoutInMilliseconds: number | undefined;
   /** @throws UsageError for settings of the service that make no sense */
   readonly service: (type: string) => ServiceSettings;
 }
@@ -44,7 +47,13 @@ async function cloudSettings(cloud: ResolvedCloud, surroundings: Surroundings): 
   const credentials = credentialsOf(cloud);
   const tls = await readTls(tlsPaths(cloud, surroundings), cloud);
   for (const type of ['baremetal', 'image']) serviceSettings(cloud, type);
-  return { name: cloud.origin.name, credentials, tls, service: (type) => serviceSettings(cloud, type) };
+  return {
+    name: cloud.origin.name,
+    credentials,
+    tls,
+    timeoutInMilliseconds: timeoutOf(cloud),
+    service: (type) => serviceSettings(cloud, type),
+  };
 }
 
 /** Where the command was given: npm runs it in the package's folder. */
