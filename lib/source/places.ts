@@ -89,7 +89,9 @@ export async function openHosts(
     knownHosts: path(ssh.known_hosts),
     config: config === 'none' ? config : path(config),
   };
-  return held.use(sshHosts({ defaults, hosts, ...(timeout !== undefined && { timeoutInMilliseconds: timeout }) }));
+  return held.use(
+    sshHosts({ defaults, hosts, ...(timeout !== undefined && { timeoutInMilliseconds: timeout }) }),
+  );
 }
 
 function pathOf(text: string, folder: string): string {
