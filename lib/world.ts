@@ -152,7 +152,7 @@ async function tftpRoot(
 }
 
 async function tftpServer(host: string, port: number | undefined, patience: Patience): Promise<Files> {
-  const { tftpFiles } = await import('./source/tftp.ts');
+  const { tftpFiles } = await import('./source/tftp/tftp.ts');
   return tftpFiles({ host, ...(port !== undefined && { port }), ...patience });
 }
 

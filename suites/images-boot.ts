@@ -9,8 +9,8 @@ import {
   startedKernels,
 } from '../lib/subjects/guest-boot.ts';
 import { type Root, root, userImages } from '../lib/subjects/user-images.ts';
-import type { BootEntry } from '../lib/guest/boot-entries.ts';
-import type { DeviceName } from '../lib/guest/boot-entries-options.ts';
+import type { BootEntry } from '../lib/guest/boot-entries/boot-entries.ts';
+import type { DeviceName } from '../lib/guest/boot-entries/options.ts';
 import { espChecks } from './images-boot-esp.ts';
 import { rocky, ubuntu } from './images-guest.ts';
 

@@ -3,11 +3,11 @@ import { FormatError, LimitError, MissingError } from '../errors.ts';
 import { readCpio } from '../fs/cpio.ts';
 import type { FileSystem } from '../fs/filesystem.ts';
 import { memoryFileSystem } from '../fs/memory.ts';
-import { decompressed, isCompression } from './compression.ts';
+import { decompressed, isCompression } from './decompressed.ts';
 import { type Content, contentNames, recogniseContent } from './content.ts';
 import { InitramfsTree } from './initramfs-tree.ts';
-import { PieceReader } from './pieces.ts';
-import { type XzCheck, xzCheckOf } from './xz-checks.ts';
+import { PieceReader } from '../compression/pieces.ts';
+import { type XzCheck, xzCheckOf } from '../compression/xz-checks.ts';
 
 const headInBytes = 4096;
 const maximumSegments = 1000;

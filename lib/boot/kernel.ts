@@ -3,7 +3,7 @@ import { type Blob, stream } from '../blob/blob.ts';
 import { sliceBlob } from '../blob/slice.ts';
 import { FormatError, UnsupportedError } from '../errors.ts';
 import { readBzImageHeader } from './bzimage.ts';
-import { decompressed, isCompression } from './compression.ts';
+import { decompressed, isCompression } from './decompressed.ts';
 import { type Content, contentNames, recogniseContent } from './content.ts';
 import { readElf } from './elf.ts';
 import { type KernelImageHeader, readKernelImageHeader } from './kernel-image.ts';

@@ -1,7 +1,7 @@
 import type { Blob } from '../blob/blob.ts';
 import { FormatError, UnsupportedError } from '../errors.ts';
-import { recogniseExt, superblockInBytes, superblockOffset } from './ext-layout.ts';
-import { isFat } from './fat-layout.ts';
+import { recogniseExt, superblockInBytes, superblockOffset } from './ext/layout.ts';
+import { isFat } from './fat/layout.ts';
 import type { FileSystem } from './filesystem.ts';
 
 // What a partition holds, by the names that blkid prints as TYPE. Offsets: util-linux, libblkid/src/superblocks.
@@ -32,16 +32,16 @@ const fileSystems = [
 const headInBytes = 0x10040 + 8;
 const raidMagic = 0xa92b_4efc;
 
-const openExt = async (blob: Blob) => (await import('./ext.ts')).openExt(blob);
+const openExt = async (blob: Blob) => (await import('./ext/ext.ts')).openExt(blob);
 
 /** Loaded when needed: most disks hold two of them. */
 const readers: Readonly<Record<string, (blob: Blob) => Promise<FileSystem>>> = {
-  vfat: async (blob) => (await import('./fat.ts')).openFat(blob),
+  vfat: async (blob) => (await import('./fat/fat.ts')).openFat(blob),
   ext2: openExt,
   ext3: openExt,
   ext4: openExt,
-  btrfs: async (blob) => (await import('./btrfs.ts')).openBtrfs(blob),
-  xfs: async (blob) => (await import('./xfs.ts')).openXfs(blob),
+  btrfs: async (blob) => (await import('./btrfs/btrfs.ts')).openBtrfs(blob),
+  xfs: async (blob) => (await import('./xfs/xfs.ts')).openXfs(blob),
 };
 
 /** What a partition holds, as blkid names it, or undefined when nothing known. Reads 64 KiB and two sectors. */

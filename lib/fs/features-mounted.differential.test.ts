@@ -17,8 +17,8 @@ import { noise, temporaryDirectory, tool } from '../../fixtures/disks/tools.ts';
 import { type Listing, listHost } from '../../fixtures/disks/tree.ts';
 import { xfsDb } from '../../fixtures/disks/xfs-tools.ts';
 import { openFile } from '../blob/file.ts';
-import { openBtrfs } from './btrfs.ts';
-import { openXfs } from './xfs.ts';
+import { openBtrfs } from './btrfs/btrfs.ts';
+import { openXfs } from './xfs/xfs.ts';
 
 // The features that only a kernel makes: the cells of features.differential.test.ts that say so. Needs root, loop
 // devices and a kernel with XFS and btrfs.

@@ -5,7 +5,7 @@ import { memoryBlob } from '../blob/memory.ts';
 import { readPartitionTable } from '../disk/partitions.ts';
 import { openFileSystem } from '../fs/detect.ts';
 import { openVirtualDisk, readContainer } from '../image/container.ts';
-import { readBootEntries } from './boot-entries.ts';
+import { readBootEntries } from './boot-entries/boot-entries.ts';
 import { isBootVolume, mountedAtBoot, withBoot } from './boot-volume.ts';
 import { readKernels } from './kernels.ts';
 import { findRootSubvolume, isBtrfs } from './root-subvolume.ts';

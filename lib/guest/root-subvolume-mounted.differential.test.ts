@@ -5,7 +5,7 @@ import { temporaryDirectory, tool } from '../../fixtures/disks/tools.ts';
 import { listFileSystem, listHost } from '../../fixtures/disks/tree.ts';
 import { readText } from '../blob/blob.ts';
 import { openFile } from '../blob/file.ts';
-import { openBtrfs } from '../fs/btrfs.ts';
+import { openBtrfs } from '../fs/btrfs/btrfs.ts';
 import { findRootSubvolume } from './root-subvolume.ts';
 
 // Which subvolume is the root: layouts of distributions, made by the kernel, against what the kernel mounts with the

@@ -1,7 +1,7 @@
 import { AssayError, FormatError } from '../errors.ts';
-import type { BtrfsFileSystem } from '../fs/btrfs.ts';
+import type { BtrfsFileSystem } from '../fs/btrfs/btrfs.ts';
 import type { FileSystem } from '../fs/filesystem.ts';
-import { type BootEntry, readBootEntries } from './boot-entries.ts';
+import { type BootEntry, readBootEntries } from './boot-entries/boot-entries.ts';
 import { isDirectory } from './files.ts';
 
 // In which subvolume of btrfs the operating system is. The kernel mounts the default one, unless rootflags= on its

@@ -3,7 +3,7 @@ import type { Blob } from '../blob/blob.ts';
 import { FormatError, describeError } from '../errors.ts';
 import type { Qcow2Header } from './qcow2-layout.ts';
 import { Recent } from '../blob/recent.ts';
-import { zstdFrameLength } from '../boot/zstd-frame.ts';
+import { zstdFrameLength } from '../compression/zstd-frame.ts';
 
 // Where the clusters are: L1 table → L2 tables → clusters.
 // https://www.qemu.org/docs/master/interop/qcow2.html, "Cluster mapping"

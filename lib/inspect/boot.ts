@@ -1,5 +1,5 @@
 import type { FileSystem } from '../fs/filesystem.ts';
-import { type BootEntry, readBootMenu } from '../guest/boot-entries.ts';
+import { type BootEntry, readBootMenu } from '../guest/boot-entries/boot-entries.ts';
 import { isFile } from '../guest/files.ts';
 import { type BootKernelFacts, bootKernels } from './boot-kernels.ts';
 import { type Read, attempt, valueOf } from './read.ts';

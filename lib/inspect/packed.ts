@@ -1,5 +1,5 @@
 import { type Blob, stream } from '../blob/blob.ts';
-import { decompressed } from '../boot/compression.ts';
+import { decompressed } from '../boot/decompressed.ts';
 import { type Content, recogniseContent } from '../boot/content.ts';
 import { AssayError } from '../errors.ts';
 

@@ -8,7 +8,7 @@ import {
   isBtrfs,
   isRoot,
 } from '../guest/root-subvolume.ts';
-import type { BootEntry } from '../guest/boot-entries.ts';
+import type { BootEntry } from '../guest/boot-entries/boot-entries.ts';
 import type { FileSystem } from '../fs/filesystem.ts';
 import { type Read, attempt, valueOf } from './read.ts';
 import type { Volume } from './volume.ts';

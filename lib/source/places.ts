@@ -1,6 +1,6 @@
 import type { Blob } from '../blob/blob.ts';
 import { LimitError, UsageError } from '../errors.ts';
-import type { Hosts } from './hosts.ts';
+import type { Hosts } from './ssh/hosts.ts';
 import { type Location, parseLocation } from './location.ts';
 import type { Files, ListedFiles } from './source.ts';
 
@@ -80,7 +80,7 @@ export async function openHosts(
   { folder, ssh, hosts, timeout }: HostSettings,
   held: AsyncDisposableStack,
 ): Promise<Hosts> {
-  const { sshHosts } = await import('./hosts.ts');
+  const { sshHosts } = await import('./ssh/hosts.ts');
   const { user, config } = ssh;
   const path = (text: string | undefined) => (text === undefined ? undefined : pathOf(text, folder));
   const defaults = {

@@ -4,7 +4,7 @@ import { moduleReleases } from '../boot/modules.ts';
 import { FormatError, UnsupportedError } from '../errors.ts';
 import { fact } from '../facts.ts';
 import type { FileSystem } from '../fs/filesystem.ts';
-import { type BootEntry, type BootMenu, readBootMenu } from '../guest/boot-entries.ts';
+import { type BootEntry, type BootMenu, readBootMenu } from '../guest/boot-entries/boot-entries.ts';
 import { readEsp } from '../guest/esp.ts';
 import { isDirectory, isFile } from '../guest/files.ts';
 import { readKernels } from '../guest/kernels.ts';

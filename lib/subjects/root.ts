@@ -4,7 +4,7 @@ import type { Partition } from '../disk/partitions.ts';
 import { AssayError, FormatError } from '../errors.ts';
 import { openFileSystem, recogniseFileSystem } from '../fs/detect.ts';
 import type { FileSystem } from '../fs/filesystem.ts';
-import type { BootEntry } from '../guest/boot-entries.ts';
+import type { BootEntry } from '../guest/boot-entries/boot-entries.ts';
 import { isBootVolume, mountedAtBoot } from '../guest/boot-volume.ts';
 import { entriesOf, findRootSubvolume, isBtrfs, isRoot } from '../guest/root-subvolume.ts';
 
