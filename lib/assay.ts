@@ -46,7 +46,7 @@ export async function assay(options: Options): Promise<number> {
 
 /** Reads a deployment.yaml before anything is started, so that a mistake in it is told at once. */
 async function nameOf(deployment: string): Promise<string> {
-  const { readDeployment } = await import('./deployment.ts');
+  const { readDeployment } = await import('./read-deployment.ts');
   return (await readDeployment(deployment)).name;
 }
 

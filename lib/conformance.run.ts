@@ -1,6 +1,6 @@
 import { afterAll, inject, test } from 'vitest';
 import { suites } from '../suites/all.ts';
-import { readDeployment } from './deployment.ts';
+import { readDeployment } from './read-deployment.ts';
 import type { Result } from './result.ts';
 import { prepare } from './run.ts';
 import { parseSelection } from './selection.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseDeployment, readDeployment } from './deployment.ts';
+import { parseDeployment } from './deployment.ts';
+import { readDeployment } from './read-deployment.ts';
 import { UsageError } from './errors.ts';
 
 const least =

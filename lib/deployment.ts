@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { deploymentShape } from './deployment-shape.ts';
-import { UsageError, describeError } from './errors.ts';
+import { UsageError } from './errors.ts';
 import { didYouMean } from './suggest.ts';
 
 export type Deployment = z.infer<typeof deploymentShape> & {
@@ -12,27 +11,6 @@ export type Deployment = z.infer<typeof deploymentShape> & {
 };
 
 export type UserImageExpectation = Deployment['user_images'][number];
-
-/**
- * Reads deployment.yaml, and what its `from` names.
- * @throws UsageError with file, line and column of everything that is wrong with it
- */
-export async function readDeployment(path: string): Promise<Deployment> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new UsageError(`${path}: cannot be read: ${describeError(error)}`, { cause: error });
-  });
-  return completed(parseDeployment(text, path));
-}
-
-/**
- * A deployment with the conductors and hosts that its `from` leads to.
- * @throws UsageError naming the file and line of what cannot be read
- */
-export async function completed(deployment: Deployment): Promise<Deployment> {
-  if (deployment.from === undefined) return deployment;
-  const { expandDeployment } = await import('./deployer/expand.ts');
-  return expandDeployment(deployment);
-}
 
 /**
  * What deployment.yaml says itself.

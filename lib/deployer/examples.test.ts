@@ -1,7 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { expect, test } from 'vitest';
-import { completed, parseDeployment } from '../deployment.ts';
+import { parseDeployment } from '../deployment.ts';
+import { completed } from '../read-deployment.ts';
 
 /* The examples of the documentation, on a deploy host whose files are in fixtures/deployer. */
 

@@ -3,7 +3,8 @@ import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { UsageError } from '../errors.ts';
-import { parseDeployment, readDeployment } from '../deployment.ts';
+import { parseDeployment } from '../deployment.ts';
+import { readDeployment } from '../read-deployment.ts';
 
 let folder = '';
 afterEach(async () => rm(folder, { recursive: true, force: true }));

@@ -1,12 +1,9 @@
 import type { Blob } from '../blob/blob.ts';
 import { sliceBlob } from '../blob/slice.ts';
 import { recogniseFileSystem } from '../fs/detect.ts';
-import type { MbrEntry } from './mbr.ts';
+import { type MbrEntry, hasBootSignature, recordInBytes } from './mbr-layout.ts';
 import type { SectorSize } from './table.ts';
 import { isExtended } from './types.ts';
-
-const bootSignatureOffset = 510;
-const recordInBytes = 512;
 
 /**
  * The size of the sectors that an MBR counts in. Linux takes what the drive says (block/partitions/msdos.c), which an
@@ -25,8 +22,7 @@ async function beginsSomething(disk: Blob, entry: MbrEntry, sectorSizeInBytes: S
   const sizeInBytes = Math.min(entry.sectors * sectorSizeInBytes, disk.sizeInBytes - startInBytes);
   if (startInBytes === 0 || sizeInBytes < recordInBytes) return false;
   if (isExtended(entry.type)) {
-    const record = await disk.read(startInBytes, recordInBytes);
-    return record.readUInt16LE(bootSignatureOffset) === 0xaa55;
+    return hasBootSignature(await disk.read(startInBytes, recordInBytes));
   }
   const partition = sliceBlob(
     disk,

@@ -1,4 +1,5 @@
 import type { Blob } from '../blob/blob.ts';
+import { type MbrEntry, parseMbr, recordInBytes } from './mbr-layout.ts';
 import { findMbrSectorSize } from './mbr-sectors.ts';
 import {
   type Partition,
@@ -10,15 +11,10 @@ import {
 } from './table.ts';
 import { isExtended, mbrTypeName } from './types.ts';
 
-// The master boot record: UEFI specification 2.10, section 5.2.1 (legacy and protective MBR); logical partitions:
-// a chain of extended boot records, as Linux reads them (block/partitions/msdos.c).
+// The protective MBR: UEFI specification 2.10, section 5.2.3; logical partitions: a chain of extended boot records, as
+// Linux reads them (block/partitions/msdos.c).
 
-const bootSignatureOffset = 510;
 const diskSignatureOffset = 440;
-const entriesOffset = 446;
-const entryInBytes = 16;
-/** Of the record itself, whatever the sectors of the disk are. */
-const recordInBytes = 512;
 const PROTECTIVE = 0xee;
 /** Linux reads at most 256 partitions of a disk. */
 const maximumLogicalPartitions = 252;
@@ -27,31 +23,6 @@ interface Disk {
   readonly blob: Blob;
   readonly signature: string;
   readonly sectorSizeInBytes: SectorSize;
-}
-
-export interface MbrEntry {
-  readonly index: number;
-  readonly boot: number;
-  readonly type: number;
-  readonly startSector: number;
-  readonly sectors: number;
-}
-
-/** The four entries of a boot sector that hold something, or undefined when it has no boot signature. */
-export function parseMbr(sector: Buffer): MbrEntry[] | undefined {
-  if (sector.length < recordInBytes || sector.readUInt16LE(bootSignatureOffset) !== 0xaa55) return undefined;
-  return [0, 1, 2, 3]
-    .map((index) => {
-      const at = entriesOffset + index * entryInBytes;
-      return {
-        index,
-        boot: sector.readUInt8(at),
-        type: sector.readUInt8(at + 4),
-        startSector: sector.readUInt32LE(at + 8),
-        sectors: sector.readUInt32LE(at + 12),
-      };
-    })
-    .filter(({ type, sectors }) => type !== 0 && sectors !== 0);
 }
 
 /** What of the MBR of a disk with a GPT would make firmware, Linux or Ironic's image inspection stumble. */

@@ -2,7 +2,7 @@ import type { Blob } from '../blob/blob.ts';
 import { type Ipxe, readIpxe } from '../boot/ipxe.ts';
 import { readNbp } from '../boot/nbp.ts';
 import { type Pe, readPe } from '../boot/pe.ts';
-import type { OtherInspection } from './inspect.ts';
+import type { OtherInspection } from './other.ts';
 import type { KernelInspection } from './kernel.ts';
 import { type Read, attempt } from './read.ts';
 

@@ -1,17 +1,12 @@
 import type { Blob } from '../blob/blob.ts';
 import { type CachedBlob, cachedBlob } from '../blob/cache.ts';
 import { type Content, contentNames, recogniseContent } from '../boot/content.ts';
-import type { DiskInspection } from './disk.ts';
+import type { DiskInspection } from './disk-facts.ts';
 import type { BiosInspection, EfiInspection } from './efi.ts';
 import type { InitramfsInspection } from './initramfs.ts';
 import type { KernelInspection } from './kernel.ts';
+import type { OtherInspection } from './other.ts';
 import { isWhole } from './read.ts';
-
-/** Something that no node boots, or that is not known. */
-export interface OtherInspection {
-  readonly kind: 'other';
-  readonly problems: readonly string[];
-}
 
 /** What the bytes are, by kind. */
 export type Inspected =

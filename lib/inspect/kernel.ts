@@ -3,7 +3,7 @@ import type { Content } from '../boot/content.ts';
 import { readElf } from '../boot/elf.ts';
 import { type Kernel, readKernel } from '../boot/kernel.ts';
 import { readPe } from '../boot/pe.ts';
-import type { OtherInspection } from './inspect.ts';
+import type { OtherInspection } from './other.ts';
 import { type Read, attempt } from './read.ts';
 
 /** A Linux kernel. */

@@ -38,7 +38,8 @@ async function main(): Promise<number> {
 function deploymentOf({ deployment }: InspectOptions, folder: string): Pick<TargetOptions, 'deployment'> {
   if (deployment === undefined) return {};
   let reading: ReturnType<NonNullable<TargetOptions['deployment']>> | undefined;
-  const read = async () => (await import('../deployment.ts')).readDeployment(resolve(folder, deployment));
+  const read = async () =>
+    (await import('../read-deployment.ts')).readDeployment(resolve(folder, deployment));
   return { deployment: () => (reading ??= read()) };
 }
 

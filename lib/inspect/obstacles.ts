@@ -1,11 +1,11 @@
 import { architectureNamed } from '../arch.ts';
 import type { InitrdFacts } from './boot-kernels.ts';
-import type { DiskFacts } from './disk.ts';
+import type { DiskFacts } from './disk-facts.ts';
 import type { EspFacts } from './esp.ts';
 import type { GuestFacts } from './guest.ts';
 import { type Read, valueOf } from './read.ts';
 import { startedOf } from './started.ts';
-import type { FileSystemFacts, VolumeFacts } from './volume.ts';
+import type { FileSystemFacts, VolumeFacts } from './volume-facts.ts';
 
 /** What all volumes of a disk hold, in their order: partitions, the disk itself, logical volumes. */
 export function fileSystemsOf(disk: DiskFacts): FileSystemFacts[] {

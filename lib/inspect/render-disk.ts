@@ -1,6 +1,6 @@
 import type { Qcow2Header } from '../image/qcow2-layout.ts';
 import { plural } from '../verdict.ts';
-import type { ContainerFacts, DiskFacts, DiskInspection, PartitionFacts } from './disk.ts';
+import type { ContainerFacts, DiskFacts, DiskInspection, PartitionFacts } from './disk-facts.ts';
 import { bootBranches, guestBranches } from './render-guest.ts';
 import { readBranch, trouble } from './render-lines.ts';
 import { sizeText } from '../size.ts';
@@ -8,7 +8,7 @@ import type { Branch } from './tree.ts';
 import type { Read } from './read.ts';
 import type { EspFacts, LoaderFacts } from './esp.ts';
 import type { VolumeGroupFacts } from './volume-groups.ts';
-import type { FileSystemFacts, SubvolumeFacts, VolumeFacts } from './volume.ts';
+import type { FileSystemFacts, SubvolumeFacts, VolumeFacts } from './volume-facts.ts';
 
 const formats: Partial<Record<ContainerFacts['format'], string>> = {
   raw: 'a raw disk image',

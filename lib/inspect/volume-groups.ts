@@ -2,7 +2,8 @@ import type { Blob } from '../blob/blob.ts';
 import { readLvm } from '../disk/lvm.ts';
 import type { Read } from './read.ts';
 import type { Surroundings } from './surroundings.ts';
-import { type Volume, type VolumeFacts, inspectVolume, openVolume } from './volume.ts';
+import { type Volume, openVolume } from './volume.ts';
+import { type VolumeFacts, inspectVolume } from './volume-facts.ts';
 
 /** A volume group of LVM, over one or several partitions. */
 export interface VolumeGroupFacts {

@@ -1,6 +1,6 @@
 import { uint64LittleEndian } from '../../blob/integers.ts';
 import { FormatError, LimitError } from '../../errors.ts';
-import { type DirectoryEntry, KEY, parseEntries } from './inodes.ts';
+import { type DirectoryEntry, KEY, parseEntries } from './entries.ts';
 import { BTRFS_MAX_LEVEL, type Superblock, type TreeRoot } from './layout.ts';
 import type { Item, TreeReader } from './tree.ts';
 

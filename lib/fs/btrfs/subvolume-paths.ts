@@ -1,5 +1,5 @@
 import { FormatError, LimitError } from '../../errors.ts';
-import { KEY } from './inodes.ts';
+import { KEY } from './entries.ts';
 import type { Superblock } from './layout.ts';
 import { FS_TREE_OBJECTID, type SubvolumeReader } from './subvolumes.ts';
 import type { TreeReader } from './tree.ts';

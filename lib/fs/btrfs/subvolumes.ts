@@ -1,7 +1,7 @@
 import { FormatError } from '../../errors.ts';
 import { uint64LittleEndian } from '../../blob/integers.ts';
 import { nameHash } from './checksum.ts';
-import { type DirectoryEntry, KEY, parseEntries } from './inodes.ts';
+import { type DirectoryEntry, KEY, parseEntries } from './entries.ts';
 import { BTRFS_MAX_LEVEL, type Superblock, type TreeRoot } from './layout.ts';
 import { type SubvolumeLog, logTrees, readSubvolumeLog } from './log.ts';
 import { type TreeReader, isFileTree } from './tree.ts';
