@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { askPython, Choices } from '../../fixtures/ironic/oracle.ts';
+import { askPython, Choices, pythonOf } from '../../fixtures/ironic/oracle.ts';
 import { ironicConfig, type IronicConfig, type Reading } from './config.ts';
 import { optionOf, options, type Option } from './options.ts';
 import { releaseOf, newestRelease, type Release } from './release.ts';
 
 /**
- * Generated configurations, read by us and by the installed oslo.config: the same value or the same refusal.
+ * Generated configurations, read by us and by oslo.config, of the oldest and of the newest suite of Debian that has it:
+ * the same value or the same refusal.
  */
 const count = 2500;
 
@@ -161,6 +162,7 @@ function read(config: IronicConfig, { group, name, type }: Option): Reading<unkn
   switch (type.kind) {
     case 'string':
     case 'uri':
+    case 'kernel parameters':
       return config.string(group, name);
     case 'boolean':
       return config.boolean(group, name);
@@ -211,7 +213,11 @@ function normalised(answer: { ok: boolean; problem?: string } | undefined, { typ
   return ofUri && answer.problem !== 'recursion' ? { ok: false } : answer;
 }
 
-describe.each(['21.4.4', '38.0.0'])('configurations of Ironic %s', (version) => {
+describe.each([
+  ['21.4.4', 'bookworm'],
+  ['38.0.0', 'bookworm'],
+  ['38.0.0', 'sid'],
+])('configurations of Ironic %s, with the oslo.config of Debian %s', (version, suite) => {
   test(`read as oslo.config reads them, ${count} of them`, { timeout: 600_000 }, () => {
     const release: Release = releaseOf(version) ?? newestRelease;
     const wanted = names
@@ -221,10 +227,11 @@ describe.each(['21.4.4', '38.0.0'])('configurations of Ironic %s', (version) => 
     const table = options.filter((row) => optionOf(row.group, row.name, release) === row);
     const choose = new Choices(version === '21.4.4' ? 21 : 38);
     const cases = choose.some(count, () => makeCase(choose));
-    const answers = askPython('oslo_config_oracle.py', [
-      table,
-      ...cases.map((one) => ({ ...one, read: names })),
-    ]) as Answer[];
+    const answers = askPython(
+      'oslo_config_oracle.py',
+      [table, ...cases.map((one) => ({ ...one, read: names }))],
+      pythonOf(suite),
+    ) as Answer[];
     expect(answers).toHaveLength(count);
 
     const seen = { refused: 0, values: 0, errors: 0 };
@@ -249,7 +256,7 @@ describe.each(['21.4.4', '38.0.0'])('configurations of Ironic %s', (version) => 
         seen.refused++;
       }
     }
-    console.info(`oslo.config, as Ironic ${version} uses it: ${count} configurations`, seen);
+    console.info(`oslo.config of ${suite}, as Ironic ${version} uses it: ${count} configurations`, seen);
     expect(differences.slice(0, 3)).toEqual([]);
     expect(seen.refused).toBeGreaterThan(count / 100);
     expect(seen.errors).toBeGreaterThan(count / 10);

@@ -73,7 +73,7 @@ export class IronicConfig {
     this.#interpolation = new Interpolation(
       release,
       (group, name) => this.#winner(group, name)?.raw,
-      (option, text) => parseOption(option.type, text),
+      (option, text) => parseOption(this.#typeOf(option), text),
     );
   }
 
@@ -98,9 +98,9 @@ export class IronicConfig {
     };
   }
 
-  /** A string or URI option. */
+  /** An option that is a text: a string, a URI, kernel parameters. */
   string(group: string, name: string): Reading<string | undefined> {
-    return this.#read(group, name, ['string', 'uri']);
+    return this.#read(group, name, ['string', 'uri', 'kernel parameters']);
   }
 
   boolean(group: string, name: string): Reading<boolean | undefined> {
@@ -135,9 +135,16 @@ export class IronicConfig {
       return { ok: true, value: undefined as T, setting, unresolved };
     }
     if (!expansion.ok) return { ok: false, problem: expansion.problem, setting };
-    const parsed = parseOption(option.type, expansion.text);
+    const parsed = parseOption(this.#typeOf(option), expansion.text);
     if (!parsed.ok) return { ok: false, problem: parsed.problem, setting };
     return { ok: true, value: parsed.value as T, setting, unresolved: expansion.unresolved };
+  }
+
+  /** Kernel parameters are any text where Ironic is told not to parse them. */
+  #typeOf({ type }: Option): OptionType {
+    if (type.kind !== 'kernel parameters') return type;
+    const disabled = this.boolean('conductor', 'disable_kernel_parameter_parsing');
+    return disabled.ok && disabled.value === true ? { kind: 'string' } : type;
   }
 
   #expandDefault(option: Option): Expansion | undefined {

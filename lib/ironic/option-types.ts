@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { malformedParameter } from './kernel-parameters.ts';
 import { repr, splitOnce, strip } from './python.ts';
 
 /**
@@ -8,6 +9,8 @@ import { repr, splitOnce, strip } from './python.ts';
 export type OptionType =
   | { readonly kind: 'string'; readonly choices?: readonly string[] }
   | { readonly kind: 'uri'; readonly schemes: readonly string[] }
+  /** ironic/conf/types.py, KernelParameterString */
+  | { readonly kind: 'kernel parameters' }
   | { readonly kind: 'boolean' }
   | { readonly kind: 'integer'; readonly minimum?: number }
   | { readonly kind: 'list' }
@@ -36,6 +39,8 @@ export function parseOption(type: OptionType, text: string): Parsed<OptionValue>
       return parseString(text, type.choices);
     case 'uri':
       return parseUri(text, type.schemes);
+    case 'kernel parameters':
+      return parseKernelParameters(text);
     case 'boolean':
       return parseBoolean(text);
     case 'integer':
@@ -84,6 +89,12 @@ function parseUri(text: string, schemes: readonly string[]): Parsed<string> {
   }
   if (/[[\]]/u.test(path)) return refuse(`the path of ${repr(text)} is not valid in a URI`);
   return { ok: true, value: text };
+}
+
+function parseKernelParameters(text: string): Parsed<string> {
+  const word = malformedParameter(text);
+  if (word === undefined) return { ok: true, value: text };
+  return refuse(`Value must be a valid kernel parameter string, and ${repr(word)} is none`);
 }
 
 function isHost(host: string): boolean {

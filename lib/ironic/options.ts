@@ -4,7 +4,7 @@ import { atLeast, type Release } from './release.ts';
 
 /**
  * The options of Ironic that decide whether a node boots: type, default and names, by release.
- * Source: ironic/conf/{pxe,deploy,conductor,default,agent,api,dhcp,dnsmasq}.py of 21.1 to 38.0. Options that came as a
+ * Source: ironic/conf/{pxe,deploy,conductor,default,agent,api,dhcp,dnsmasq}.py of 21.1 to 39.0. Options that came as a
  * security fix to every supported series (`[conductor]permitted_image_formats` and others) carry no `since`.
  */
 export interface Option {
@@ -26,6 +26,7 @@ export interface Option {
 type Extra = Omit<Option, 'group' | 'name' | 'type' | 'default'>;
 
 const text: OptionType = { kind: 'string' };
+const kernelParameters: OptionType = { kind: 'kernel parameters' };
 const flag: OptionType = { kind: 'boolean' };
 const whole: OptionType = { kind: 'integer' };
 const list: OptionType = { kind: 'list' };
@@ -52,7 +53,13 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
       'kernel_append_params',
       text,
       'nofb vga=normal',
-      { since: '22.0', mutable: true, deprecatedNames: [{ name: 'pxe_append_params' }] },
+      { since: '22.0', until: '39.0', mutable: true, deprecatedNames: [{ name: 'pxe_append_params' }] },
+    ],
+    [
+      'kernel_append_params',
+      kernelParameters,
+      'nofb vga=normal',
+      { since: '39.0', mutable: true, deprecatedNames: [{ name: 'pxe_append_params' }] },
     ],
     ['default_ephemeral_format', text, 'ext4', mutable],
     ['images_path', text, '/var/lib/ironic/images/'],
@@ -118,6 +125,7 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
     ['permitted_image_formats', list, 'raw,gpt,qcow2,iso', { since: '28.0', mutable: true }],
     ['disable_deep_image_inspection', flag, 'false'],
     ['disable_file_checksum', flag, 'false'],
+    ['disable_kernel_parameter_parsing', flag, 'false'],
     ['deploy_callback_timeout', atLeastOne(0), '1800'],
     ['automated_clean', flag, 'true', mutable],
   ],

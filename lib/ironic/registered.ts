@@ -1,5 +1,5 @@
 /**
- * The names of the options that Ironic (zed to 38.0) and the libraries it loads register in the groups that a
+ * The names of the options that Ironic (zed to 39.0) and the libraries it loads register in the groups that a
  * boot depends on. It tells a misspelt name from another option's name, and a `$name` that oslo.config resolves from
  * one that it refuses. Values and types: options.ts.
  * Source: ironic/conf of each release, and the options that oslo.log, oslo.messaging, oslo.service and others export.
@@ -31,10 +31,11 @@ const names: Readonly<Record<string, string>> = {
     pin_release_version publish_errors pybasedir rate_limit_burst rate_limit_except_level
     rate_limit_interval raw_image_growth_factor rbac_service_project_name
     rbac_service_role_elevated_access rootwrap_config rpc_conn_pool_size rpc_ping_enabled
-    rpc_response_timeout rpc_transport run_external_periodic_tasks state_path syslog_log_facility
+    rpc_response_timeout rpc_transport run_external_periodic_tasks shell_completion state_path syslog_log_facility
     tcp_keepidle tempdir transport_url use_eventlog use_journal use_json use_rpc_for_database use_stderr
     use_syslog versioned_notifications_topics watch_log_file webserver_connection_timeout
-    webserver_tls_ciphers webserver_tls_minimum_version webserver_verify_ca wsgi_default_pool_size
+    webserver_tls_ciphers webserver_tls_minimum_version webserver_verify_ca webserver_verify_timeout
+    wsgi_default_pool_size
     wsgi_keep_alive wsgi_log_format wsgi_server_debug`,
   pxe: `
     boot_retry_check_interval boot_retry_timeout default_ephemeral_format dir_permission
@@ -49,7 +50,7 @@ const names: Readonly<Record<string, string>> = {
     default_boot_mode delete_configuration_priority disk_erasure_concurrency enable_ata_secure_erase
     enable_nvme_secure_erase erase_devices_metadata_priority erase_devices_priority erase_skip_read_only
     external_callback_url external_http_url fast_track fast_track_timeout http_image_subdir http_root
-    http_url image_server_auth_strategy image_server_password image_server_user iso_cache_size
+    http_url image_server_auth_hosts image_server_auth_permit_unknown_hosts image_server_auth_strategy image_server_password image_server_user iso_cache_size
     iso_cache_ttl iso_master_path power_off_after_deploy_failure ramdisk_image_download_source
     shred_final_overwrite_with_zeros shred_random_overwrite_iterations`,
   conductor: `
@@ -88,10 +89,10 @@ const names: Readonly<Record<string, string>> = {
 const groupNames = `
     agent agent_containers anaconda ansible api audit auto_discovery cifs cinder conductor console cors
     database deploy dhcp disk_utils dnsmasq drac errors fake glance healthcheck ibmc ilo
-    inspection_rules inspector inventory ipmi irmc ironic_lib ironic_networking json_rpc
+    inspection_rules inspector inventory ipmi irmc ironic_lib ironic_networking ironic_networking_json_rpc json_rpc
     keystone_authtoken mdns metrics metrics_statsd molds neutron nfs nova oci oslo_concurrency
-    oslo_messaging_amqp oslo_messaging_kafka oslo_messaging_notifications oslo_messaging_rabbit
-    oslo_policy oslo_versionedobjects pxe pxe_filter redfish sensor_data service_catalog snmp ssl swift
+    oslo_messaging_amqp oslo_messaging_kafka oslo_messaging_metrics oslo_messaging_notifications oslo_messaging_rabbit oslo_messaging_tracing
+    oslo_policy oslo_versionedobjects profiler profiler_jaeger profiler_otlp pxe pxe_filter redfish sensor_data service_catalog snmp ssl swift
     vnc xclarity`;
 
 const registered: ReadonlyMap<string, ReadonlySet<string>> = new Map(

@@ -1,6 +1,6 @@
 /**
  * Ironic's releases: name, version and the highest API microversion it speaks, which is what a live API tells of itself.
- * Source: ironic/common/release_mappings.py of 38.0.0 and the repository's tags.
+ * Source: ironic/common/release_mappings.py of 39.0.0 and the repository's tags.
  */
 export interface Release {
   /** The OpenStack release (`2025.1`), where the version is one; intermediate versions have none. */
@@ -45,6 +45,7 @@ const rows: readonly (readonly [version: string, maximumMicroversion: number, na
   ['36.0', 112],
   ['37.0', 112],
   ['38.0', 113],
+  ['39.0', 115, '2026.2'],
 ];
 
 const otherNames: Readonly<Record<string, string>> = {
@@ -55,6 +56,7 @@ const otherNames: Readonly<Record<string, string>> = {
   epoxy: '2025.1',
   flamingo: '2025.2',
   gazpacho: '2026.1',
+  hibiscus: '2026.2',
 };
 
 function release(row: (typeof rows)[number], point?: string): Release {
@@ -71,7 +73,7 @@ function release(row: (typeof rows)[number], point?: string): Release {
 export const releases: readonly Release[] = rows.map((row) => release(row));
 
 /** What is assumed where nothing tells the release: the newest known. */
-export const newestRelease: Release = release(rows.at(-1) ?? ['38.0', 113]);
+export const newestRelease: Release = release(rows.at(-1) ?? ['39.0', 115]);
 
 /**
  * The release meant by a name (`2025.1`, `epoxy`, `master`), a version (`29.0.6`, also as a package manager writes it:
