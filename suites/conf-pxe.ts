@@ -133,9 +133,9 @@ export const pxeChecks = [
   check({
     id: 'append-params',
     title: 'kernel_append_params can be read',
-    why: 'a $ that is not doubled names an option: every deployment fails as soon as Ironic reads the parameters',
+    why: 'a $ that is not doubled names an option, and from 39.0 on a quote or a value may be missing nowhere: every deployment fails as soon as Ironic reads the parameters',
     level: 'must',
-    ref: 'oslo_config/cfg.py _substitute; ironic/drivers/utils.py get_kernel_append_params',
+    ref: 'oslo_config/cfg.py _substitute; ironic/drivers/utils.py get_kernel_append_params; ironic/conf/types.py KernelParameterString',
     per: conductors,
     facts: { config: conductorConfig },
     check({ config }) {
@@ -144,12 +144,12 @@ export const pxeChecks = [
       return [
         finding(
           reading.problem,
-          'text in which a $ is written $$',
+          'KEY, KEY=VALUE or KEY="VALUE WITH SPACES", with $$ for a $',
           reading.setting ? [at(reading.setting)] : [],
         ),
       ];
     },
-    fix: 'in ironic.conf, section [pxe]: write $$ for each $ in kernel_append_params',
+    fix: 'in ironic.conf, section [pxe]: correct kernel_append_params, with $$ for each $',
     faults: [
       {
         name: 'an iPXE variable that is not escaped',
@@ -158,6 +158,17 @@ export const pxeChecks = [
           sim
             .conductor('conductor-2')
             .edit('kernel_append_params = ipa-debug=1', 'kernel_append_params = BOOTIF=${mac} ipa-debug=1'),
+        also: ['conf/agree'],
+      },
+      {
+        name: 'an empty value, which 39.0 refuses',
+        subject: 'conductor-2',
+        plant(sim) {
+          sim.deployment.release = '2026.2';
+          sim
+            .conductor('conductor-2')
+            .edit('kernel_append_params = ipa-debug=1', 'kernel_append_params = ipa-debug=1 sshkey=""');
+        },
         also: ['conf/agree'],
       },
     ],

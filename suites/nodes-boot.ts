@@ -3,6 +3,8 @@ import { architectureNamed } from '../lib/arch.ts';
 import { check, finding, unless } from '../lib/check.ts';
 import { capabilitiesOf } from '../lib/ironic/capabilities.ts';
 import { enabledBootInterfaces } from '../lib/ironic/interfaces.ts';
+import { malformedParameter } from '../lib/ironic/kernel-parameters.ts';
+import { redactedText } from '../lib/ironic/redaction.ts';
 import { allConfigs } from '../lib/subjects/conductors.ts';
 import { type Node, bootPlans, nodes as kind } from '../lib/subjects/nodes.ts';
 
@@ -231,6 +233,56 @@ export const bootChecks = [
           sim.everyConductor((c) =>
             c.edit('uefi_ipxe_bootfile_name = ipxe.efi', 'uefi_ipxe_bootfile_name ='),
           ),
+      },
+    ],
+  }),
+
+  check({
+    id: 'append-params',
+    title: 'the kernel parameters of the node are such',
+    why: "since the fix of CVE-2026-46447 the deployment ends with InvalidParameterValue: node's driver_info['kernel_append_params'] contains malformed kernel command line",
+    level: 'must',
+    ref: 'ironic/drivers/utils.py get_kernel_append_params; ironic/common/kernel_parameters.py',
+    per: kind,
+    facts: { configs: allConfigs },
+    check({ configs }, { record, where }) {
+      const field = (['instance_info', 'driver_info'] as const).find(
+        (name) => record[name]['kernel_append_params'] != null,
+      );
+      const hidden = redactedText(record.instance_info) ?? redactedText(record.driver_info);
+      if (hidden !== undefined) return { notVerified: hidden };
+      if (field === undefined) return [];
+      const given = record[field]['kernel_append_params'];
+      const expected = 'KEY, KEY=VALUE or KEY="VALUE WITH SPACES", of printable ASCII';
+      const evidence = [{ where, what: `${field}.kernel_append_params is ${shown(given)}` }];
+      if (typeof given !== 'string') return [finding(shown(given), 'one text', evidence)];
+      const words = configs.flatMap(({ config }) => {
+        const unparsed = config.boolean('conductor', 'disable_kernel_parameter_parsing');
+        if (unparsed.ok && unparsed.value === true) return [];
+        const usual = config.string('pxe', 'kernel_append_params');
+        const own = given.replaceAll('%default%', (usual.ok ? usual.value : undefined) ?? '');
+        return malformedParameter(own) ?? [];
+      });
+      return [...new Set(words)].map((word) => finding(JSON.stringify(word), expected, evidence));
+    },
+    fix: ({ label }) => setNode(label, `--driver-info kernel_append_params='%default% KEY="VALUE"'`),
+    faults: [
+      {
+        name: 'a quote that is not closed',
+        subject: 'arm-01',
+        plant: (sim) =>
+          void (sim.node('arm-01').driver_info['kernel_append_params'] =
+            '%default% sshkey="ssh-ed25519 AAAA operator'),
+      },
+      {
+        name: 'a value that is empty, for one instance',
+        subject: 'x86-02',
+        plant: (sim) => void (sim.node('x86-02').instance_info['kernel_append_params'] = 'ipa-api-url='),
+      },
+      {
+        name: 'a list',
+        subject: 'arm-02',
+        plant: (sim) => void (sim.node('arm-02').driver_info['kernel_append_params'] = ['console=ttyAMA0']),
       },
     ],
   }),

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { askPython, Choices, pythonOf } from '../../fixtures/ironic/oracle.ts';
+import { askPython, Choices } from '../../fixtures/ironic/oracle.ts';
+import { ironicOf } from '../../fixtures/ironic/suites.ts';
 import { ironicConfig, type IronicConfig, type Reading } from './config.ts';
 import { optionOf, options, type Option } from './options.ts';
 import { releaseOf, newestRelease, type Release } from './release.ts';
@@ -217,8 +218,9 @@ describe.each([
   ['21.4.4', 'bookworm'],
   ['38.0.0', 'bookworm'],
   ['38.0.0', 'sid'],
-])('configurations of Ironic %s, with the oslo.config of Debian %s', (version, suite) => {
-  test(`read as oslo.config reads them, ${count} of them`, { timeout: 600_000 }, () => {
+] as const)('configurations of Ironic %s, with the oslo.config of Debian %s', (version, suite) => {
+  test(`read as oslo.config reads them, ${count} of them`, { timeout: 600_000 }, (context) => {
+    const { python } = ironicOf(suite, context);
     const release: Release = releaseOf(version) ?? newestRelease;
     const wanted = names
       .map(([group, name]) => optionOf(group, name, release))
@@ -230,7 +232,7 @@ describe.each([
     const answers = askPython(
       'oslo_config_oracle.py',
       [table, ...cases.map((one) => ({ ...one, read: names }))],
-      pythonOf(suite),
+      python,
     ) as Answer[];
     expect(answers).toHaveLength(count);
 

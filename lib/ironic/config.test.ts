@@ -195,10 +195,25 @@ describe('other types', () => {
   });
 });
 
+/** Of an option that takes any text, in a release that does not look at kernel parameters. */
 const value = (text: string, name = 'kernel_append_params'): unknown => {
-  const reading = conf(`[DEFAULT]\nmy_ip = 10.0.0.1\n[pxe]\n${name} = ${text}`).string('pxe', name);
+  const file = { text: `[DEFAULT]\nmy_ip = 10.0.0.1\n[pxe]\n${name} = ${text}`, origin: 'a.conf' };
+  const reading = ironicConfig([file], {}, release('2026.1')).string('pxe', name);
   return reading.ok ? reading.value : reading.problem;
 };
+
+const kernelParameters = 'quiet sshkey=""';
+const refused = `Value must be a valid kernel parameter string, and 'sshkey=""' is none`;
+
+test.each([
+  ['2026.1', '', kernelParameters],
+  ['2026.2', '', refused],
+  ['2026.2', '[conductor]\ndisable_kernel_parameter_parsing = true\n', kernelParameters],
+])('kernel parameters with an empty value, in %s with %j: %s', (name, more, expected) => {
+  const file = { text: `${more}[pxe]\nkernel_append_params = ${kernelParameters}`, origin: 'a.conf' };
+  const reading = ironicConfig([file], {}, release(name)).string('pxe', 'kernel_append_params');
+  expect(reading.ok ? reading.value : reading.problem).toBe(expected);
+});
 
 describe('interpolation', () => {
   test('takes the own group first, then DEFAULT, then a named one', () => {

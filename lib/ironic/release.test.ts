@@ -19,12 +19,12 @@ describe('a release', () => {
     ['1.80', '21.1', 'zed', 80, false],
     ['1.99', '30.0', undefined, 99, false],
     ['1.84', '22.0', undefined, 83, false],
-    ['1.115', '38.0', undefined, 113, false],
+    ['1.115', '39.0', '2026.2', 115, false],
     ['21.4.4', '21.4.4', '2023.1', 82, true],
     ['1:21.4.4-0+deb12u2', '21.4.4', '2023.1', 82, true],
     ['29.0.6', '29.0.6', '2025.1', 96, true],
     ['29.1.0', '29.1.0', undefined, 96, true],
-    ['master', '38.0', undefined, 113, false],
+    ['master', '39.0', '2026.2', 115, false],
   ])('%s is Ironic %s', (text, version, name, maximumMicroversion, exact) => {
     expect(releaseOf(text)).toEqual({
       version,

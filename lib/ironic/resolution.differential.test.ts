@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
-import { askPython, Choices, installed, otherSuites, pythonOf } from '../../fixtures/ironic/oracle.ts';
+import { askPython, Choices } from '../../fixtures/ironic/oracle.ts';
+import { ironicOf, suites } from '../../fixtures/ironic/suites.ts';
 import { bootFileName } from './boot-file.ts';
 import { resolveBootMode } from './boot-mode.ts';
 import { instanceCapabilitiesOf, invalidCapabilities, capabilitiesOf } from './capabilities.ts';
@@ -8,7 +9,7 @@ import { ironicConfig, type IronicConfig } from './config.ts';
 import { resolveDeployImages } from './deploy-images.ts';
 import type { ImageRef } from './image-ref.ts';
 import type { NodeRecord } from './records.ts';
-import { hasCompositeBootfileKeys, newestRelease, type Release, releaseOf } from './release.ts';
+import { hasCompositeBootfileKeys } from './release.ts';
 
 /**
  * Generated nodes and configurations, resolved by us and by the functions of Ironic itself, of several releases: the
@@ -187,22 +188,17 @@ function kinds(told: Told | undefined): Told | undefined {
   return { ok: true, value: (told.value as [unknown, string | null][]).map(([, kind]) => kind) };
 }
 
-const suites = [installed.suite, ...otherSuites];
-
 test.for(suites)(
   'boot mode, boot files and deploy images as the Ironic of Debian %s resolves them',
   { timeout: 600_000 },
-  (suite) => {
+  (suite, context) => {
+    const { python, version, release } = ironicOf(suite, context);
     const choose = new Choices(2144);
     const cases = choose.some(configurations, () => ({
       conf: makeConf(choose),
       nodes: choose.some(nodesEach, () => makeNode(choose)),
     }));
-    const [version, ...answers] = askPython('ironic_oracle.py', cases, pythonOf(suite)) as [
-      string,
-      ...Answer[][],
-    ];
-    const release: Release = releaseOf(version) ?? newestRelease;
+    const answers = askPython('ironic_oracle.py', cases, python) as Answer[][];
     expect(answers).toHaveLength(configurations);
 
     const seen = { nodes: 0, resolved: 0, refused: 0 };
