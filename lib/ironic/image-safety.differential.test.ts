@@ -28,11 +28,16 @@ afterAll(() => made[Symbol.dispose]());
 const expected = {
   ironic: [
     ...['raw', 'qcow2', 'vhd', 'vhdx', 'vmdk', 'vdi', 'iso', 'several'].map((format) => `^${format}`),
-    ...['raw null unsafe', 'qcow2 1048576 unsafe', 'vmdk 3145728 unsafe', 'vmdk 3145728 safe'],
+    'raw null unsafe',
+    'qcow2 1048576 unsafe',
+    'vmdk 3145728 unsafe',
+    'vmdk 3145728 safe',
   ],
   'oslo.utils': [
     ...['raw', 'qcow2', 'vhd', 'vhdx', 'vmdk', 'vdi', 'iso', 'gpt', 'luks'].map((format) => `^${format} `),
-    ...[' & ', '^qcow2 .* backing_file: ', '^gpt .* mbr: '],
+    ' & ',
+    '^qcow2 .* backing_file: ',
+    '^gpt .* mbr: ',
   ],
 };
 
