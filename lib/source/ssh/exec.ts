@@ -132,11 +132,15 @@ function refusal(
       return new AccessError(`${what}: ${within}: there is no such container: ${said}`);
     }
     if (
-      /is not running|not in running state|on running containers|container state improper|is stopped|failed to get init pid/i.test(
+      /is not running|not in running state|on running containers|container state improper|is stopped/i.test(
         said,
       )
     ) {
       return new AccessError(`${what}: ${within}: the container is not running: ${said}`);
+    }
+    // lxc-attach says the same of both.
+    if (/failed to get init pid/i.test(said)) {
+      return new AccessError(`${what}: ${within}: the container is not running, or there is none: ${said}`);
     }
     if (/permission denied.*(socket|daemon|docker)|connect to the docker daemon/i.test(said)) {
       const advice = sudo ? '' : '; sudo: true may be needed for this host';

@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { OpenSsh } from '../../../fixtures/ssh/openssh.ts';
+import { makeSmallRoot } from '../../../fixtures/ssh/small-root.ts';
 import { AccessError, LimitError, MissingError, UnsupportedError } from '../../errors.ts';
 import { type HostDescription, type Hosts, sshHosts } from './hosts.ts';
 import { resolveTarget } from './target.ts';
@@ -87,21 +87,6 @@ const inner = (jump: string) =>
 const visiting = (hosts: Record<string, HostDescription>) =>
   reaching(`Host outer\n  HostName 127.0.0.1\n  Port ${ports.outer}\n  User ${visitor}\n`, hosts);
 const secret = () => at("secret/it's a $(file)");
-
-/** A root of its own, with the three commands and what they need. */
-async function makeRoot(): Promise<string> {
-  const root = at('the root');
-  for (const command of ['cat', 'stat', 'ls']) {
-    const libraries = execFileSync('ldd', [`/usr/bin/${command}`], { encoding: 'utf8' });
-    for (const path of [`/usr/bin/${command}`, ...(libraries.match(/\/\S+/g) ?? [])]) {
-      await mkdir(join(root, dirname(path)), { recursive: true });
-      await cp(path, join(root, path), { dereference: true });
-    }
-  }
-  await mkdir(join(root, 'etc/ironic'), { recursive: true });
-  await writeFile(join(root, 'etc/ironic/ironic.conf'), '[DEFAULT]\n');
-  return root;
-}
 
 describe('ProxyJump', () => {
   test('a host behind another, by aliases of ssh_config', async () => {
@@ -263,7 +248,7 @@ describe('sudo', () => {
 
 describe('a container', () => {
   test('its files are read through its command, and are not those of the host', async () => {
-    const root = await makeRoot();
+    const root = await makeSmallRoot(at('the root'));
     await using hosts = await reaching(outer(), { outer: { container: `chroot '${root}'` } });
     expect(await read(hosts, 'outer', '/etc/ironic/ironic.conf')).toBe('[DEFAULT]\n');
     const files = hosts.files({ host: 'outer' });
@@ -273,7 +258,7 @@ describe('a container', () => {
   });
 
   test('with sudo before it', async () => {
-    const root = await makeRoot();
+    const root = await makeSmallRoot(at('the root'));
     await writeFile(sudoers, `${visitor} ALL=(root) NOPASSWD: /usr/sbin/chroot\n`, { mode: 0o440 });
     await using hosts = await reaching(
       `Host outer\n  HostName 127.0.0.1\n  Port ${ports.outer}\n  User ${visitor}\n`,
