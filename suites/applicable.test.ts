@@ -71,3 +71,19 @@ test('the release follows from the newest version that the API knows, not from t
   expect(reported).toEqual([]);
   expect(of('conf/mapping-composite')).toEqual(['pass']);
 });
+
+test('where conductor groups part the architectures, each conductor is judged by its own nodes', async () => {
+  const { reported, of } = await statuses((sim) => {
+    for (const name of ['arm-01', 'arm-02', 'arm-03']) sim.node(name).conductor_group = 'Arm';
+    const [x86, arm] = [sim.conductor('conductor-1'), sim.conductor('conductor-2')];
+    arm.edit('[conductor]\n', '[conductor]\nconductor_group = arm\n');
+    arm.conductorGroup = 'arm';
+    x86.edit('ipxe_bootfile_name_by_arch = aarch64:ipxe_aa64.efi\n', '');
+    x86.removeFile('ipxe_aa64.efi');
+    arm.edit('kernel_append_params = ipa-debug=1', 'kernel_append_params = console=ttyAMA0 ipa-debug=1');
+  });
+  expect(reported).toEqual([]);
+  expect(of('conf/agree')).toEqual(['not applicable']);
+  expect(of('conf/mapping-covers')).toEqual(['not applicable']);
+  expect(of('firmware/served')).toEqual(['pass']);
+});

@@ -1,5 +1,7 @@
 import { check, finding, suite, unless } from '../lib/check.ts';
 import type { Setting } from '../lib/ironic/config.ts';
+import { isRemoved, removedBefore } from '../lib/ironic/hardware-types.ts';
+import { conductorGroupOf } from '../lib/ironic/hash-ring.ts';
 import { atLeast } from '../lib/ironic/release.ts';
 import { settingEvidence as at } from '../lib/subjects/config.ts';
 import {
@@ -202,19 +204,63 @@ export const conf = suite('conf', 'ironic.conf as each conductor reads it', [
   }),
 
   check({
+    id: 'hardware-types',
+    title: 'the release has every hardware type that is enabled',
+    why: 'ironic-conductor does not start: "Could not find the following items in the \'ironic.hardware.types\' entrypoint"',
+    level: 'must',
+    ref: 'ironic/common/driver_factory.py DriverNotFoundInEntrypoint; release notes of 26.0 and 36.0',
+    per: conductors,
+    facts: { config: conductorConfig, release: releaseFor },
+    check({ config, release: { release, known } }) {
+      const reading = config.list('DEFAULT', 'enabled_hardware_types');
+      if (!reading.ok) return [finding(reading.problem, 'names parted by commas')];
+      const old = (reading.value ?? []).filter(isRemoved);
+      if (old.length > 0 && !known)
+        return { notVerified: 'the release is not known; set release in deployment.yaml' };
+      return old.flatMap((type) => {
+        const version = removedBefore(release, type);
+        if (version === undefined) return [];
+        return [
+          finding(
+            `${type}, on Ironic ${release.version}`,
+            `none of those that ${version} removed`,
+            reading.setting ? [at(reading.setting)] : [],
+          ),
+        ];
+      });
+    },
+    fix: 'move its nodes to redfish (openstack baremetal node set NODE --driver redfish …), then take it out of [DEFAULT] enabled_hardware_types',
+    faults: [
+      {
+        name: 'iLO after the upgrade to 2026.2',
+        subject: 'conductor-2',
+        plant(sim) {
+          sim.deployment.release = '2026.2';
+          sim
+            .conductor('conductor-2')
+            .edit('enabled_hardware_types = ipmi,redfish', 'enabled_hardware_types = ipmi,ilo,redfish');
+        },
+      },
+    ],
+  }),
+
+  check({
     id: 'agree',
-    title: 'all conductors agree on what nodes boot from',
+    title: 'all conductors of a group agree on what nodes boot from',
     why: 'it depends on which conductor owns the node whether it boots, and that changes when a conductor joins or leaves',
     level: 'must',
     ref: 'ironic/common/hash_ring.py',
     per: conductors,
     facts: { config: conductorConfig, configs: allConfigs },
     check({ configs }, { source }) {
-      const [first] = configs;
       const own = configs.find(({ conductor }) => conductor === source);
-      if (first === undefined || own === undefined || first === own) {
-        return configs.length < 2 ? { notApplicable: 'there is no other conductor to compare with' } : [];
-      }
+      if (own === undefined) return [];
+      const group = conductorGroupOf(own.config);
+      const peers = configs.filter(({ config }) => conductorGroupOf(config) === group);
+      const [first] = peers;
+      if (peers.length < 2)
+        return { notApplicable: 'there is no other conductor of its group to compare with' };
+      if (first === undefined || first === own) return [];
       const compared: [string, string][] = [
         ['pxe', 'ipxe_bootfile_name_by_arch'],
         ['pxe', 'pxe_bootfile_name_by_arch'],

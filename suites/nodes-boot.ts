@@ -5,8 +5,7 @@ import { capabilitiesOf } from '../lib/ironic/capabilities.ts';
 import { enabledBootInterfaces } from '../lib/ironic/interfaces.ts';
 import { malformedParameter } from '../lib/ironic/kernel-parameters.ts';
 import { redactedText } from '../lib/ironic/redaction.ts';
-import { allConfigs } from '../lib/subjects/conductors.ts';
-import { type Node, bootPlans, nodes as kind } from '../lib/subjects/nodes.ts';
+import { type Node, bootPlans, managers, nodes as kind } from '../lib/subjects/nodes.ts';
 
 export const setNode = (node: string, what: string) =>
   `openstack baremetal node set ${shellWord(node)} ${what}`;
@@ -155,12 +154,12 @@ export const bootChecks = [
 
   check({
     id: 'boot-interface',
-    title: 'every conductor enables the boot interface',
+    title: 'every conductor that may manage the node enables its boot interface',
     why: 'the conductor that lacks it cannot manage the node: "No conductor service registered which supports driver"',
     level: 'must',
     ref: 'ironic/common/driver_factory.py default_interface; [DEFAULT]enabled_boot_interfaces',
     per: kind,
-    facts: { plans: bootPlans, configs: allConfigs },
+    facts: { plans: bootPlans, configs: managers },
     check: ({ plans, configs }, { where }) =>
       plans.flatMap(({ bootInterface, conductor }) => {
         if (!bootInterface.ok) {
@@ -244,7 +243,7 @@ export const bootChecks = [
     level: 'must',
     ref: 'ironic/drivers/utils.py get_kernel_append_params; ironic/common/kernel_parameters.py',
     per: kind,
-    facts: { configs: allConfigs },
+    facts: { configs: managers },
     check({ configs }, { record, where }) {
       const field = (['instance_info', 'driver_info'] as const).find(
         (name) => record[name]['kernel_append_params'] != null,

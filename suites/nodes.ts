@@ -4,12 +4,12 @@ import { check, finding, suite, unless } from '../lib/check.ts';
 import { capabilitiesOf, invalidCapabilities } from '../lib/ironic/capabilities.ts';
 import { redactedText } from '../lib/ironic/redaction.ts';
 import { atLeast } from '../lib/ironic/release.ts';
-import { allConfigs, releaseFor } from '../lib/subjects/conductors.ts';
-import { conductorRecords } from '../lib/subjects/control-plane.ts';
-import { bootPlans, nodes as kind, ports, registeredNodes } from '../lib/subjects/nodes.ts';
+import { releaseFor } from '../lib/subjects/conductors.ts';
+import { bootPlans, managers, nodes as kind, ports } from '../lib/subjects/nodes.ts';
 import { refText } from '../lib/subjects/deploy-images.ts';
 
 import { bootChecks, setCapability, setNode, shown } from './nodes-boot.ts';
+import { conductorChecks } from './nodes-conductors.ts';
 
 export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
   check({
@@ -42,36 +42,7 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
     ],
   }),
 
-  check({
-    id: 'conductor-group',
-    title: 'a conductor that is alive serves the conductor group of the node',
-    why: 'nobody manages the node: "No conductor service registered", and its power state is never updated',
-    level: 'must',
-    ref: 'ironic/common/hash_ring.py; [conductor]conductor_group',
-    per: registeredNodes,
-    facts: { records: conductorRecords },
-    check({ records }, { record, where }) {
-      const wanted = (record.conductor_group ?? '').toLowerCase();
-      const alive = records.filter((one) => one.alive);
-      const groups = [...new Set(alive.map((one) => one.conductor_group.toLowerCase()))];
-      return unless(groups.includes(wanted), () =>
-        finding(
-          `conductor_group ${shown(wanted)}`,
-          `one of ${groups.map((name) => shown(name)).join(', ') || 'those of conductors, of which none is alive'}`,
-          [{ where, what: `conductor_group is ${shown(wanted)}` }],
-        ),
-      );
-    },
-    fix: ({ label }) =>
-      setNode(label, '--conductor-group <that of a conductor>  # or start a conductor of that group'),
-    faults: [
-      {
-        name: 'a group that no conductor has',
-        subject: 'arm-01',
-        plant: (sim) => void (sim.node('arm-01').conductor_group = 'rack-9'),
-      },
-    ],
-  }),
+  ...conductorChecks,
 
   check({
     id: 'cpu-arch-spelling',
@@ -330,7 +301,7 @@ export const nodes = suite('nodes', 'Nodes as they are enrolled in Ironic', [
     level: 'must',
     ref: 'ironic/conf/pxe.py enable_insecure_template_override',
     per: kind,
-    facts: { configs: allConfigs, release: releaseFor },
+    facts: { configs: managers, release: releaseFor },
     check({ configs, release }, { record, where }) {
       const hidden = redactedText(record.driver_info);
       if (hidden !== undefined) return { notVerified: `driver_info: ${hidden}` };

@@ -126,6 +126,7 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
     ['disable_deep_image_inspection', flag, 'false'],
     ['disable_file_checksum', flag, 'false'],
     ['disable_kernel_parameter_parsing', flag, 'false'],
+    ['conductor_group', text, ''],
     ['deploy_callback_timeout', atLeastOne(0), '1800'],
     ['automated_clean', flag, 'true', mutable],
   ],

@@ -5,7 +5,7 @@ import { effectiveBootInterface } from '../ironic/interfaces.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import type { ConductorSource } from '../world.ts';
 import { configOf, knownRelease, usableConfig, usableConfigs } from './config.ts';
-import { allNodes, architecturesInUse } from './nodes.ts';
+import { type Node, allNodes, architecturesInUse, managers } from './nodes.ts';
 
 /** A conductor: each has its own ironic.conf, TFTP root and HTTP root. */
 export interface Conductor extends Subject {
@@ -17,7 +17,7 @@ export const deploymentConductors = fact('conductors of deployment.yaml', async 
   world.conductors.map(({ name }) => name),
 );
 
-/** A conductor, for the nodes of one architecture: any conductor may come to manage any of them. */
+/** A conductor, for the nodes of one architecture that it may come to manage. */
 export interface ConductorForArchitecture extends Conductor {
   readonly architecture: string;
 }
@@ -36,20 +36,37 @@ export const conductors: SubjectKind<Conductor> = {
   }),
 };
 
+/**
+ * The nodes that a conductor may come to manage, by architecture; an architecture that must be ready before a node of it
+ * is enrolled is there without one. All nodes, where its configuration cannot be had.
+ */
+const managedNodes = fact('nodes of a conductor', async (source: ConductorSource, use) => {
+  const inUse = await use(architecturesInUse, 'all');
+  const configs = await use(usableConfigs, 'all').catch(() => []);
+  if (!configs.some(({ conductor }) => conductor === source)) return inUse;
+  const managed = new Map<string, readonly Node[]>();
+  for (const [architecture, nodes] of inUse) {
+    const able = await Promise.all(nodes.map(async (node) => use(managers, node)));
+    const own = nodes.filter((_, index) => able[index]?.some(({ conductor }) => conductor === source));
+    if (own.length > 0 || nodes.length === 0) managed.set(architecture, own);
+  }
+  return managed;
+});
+
 export const conductorsForArchitectures: SubjectKind<ConductorForArchitecture> = {
   name: 'conductors for an architecture',
   perArchitecture: true,
   none: 'no node of this architecture',
   all: fact('conductors for architectures', async (_, use) => {
-    const inUse = await use(architecturesInUse, 'all');
-    return use.world.conductors.flatMap((source) =>
-      [...inUse].map(([architecture, nodes]) => ({
+    const found = use.world.conductors.map(async (source) =>
+      [...(await use(managedNodes, source))].map(([architecture, nodes]) => ({
         label: `${source.name} for ${architecture}`,
         architecture,
         affects: nodes.map(({ label }) => label),
         source,
       })),
     );
+    return (await Promise.all(found)).flat();
   }),
 };
 
@@ -68,15 +85,15 @@ export const allConfigs = fact('every configuration', async (_: Subject, use) =>
 
 export const releaseFor = fact('release for a subject', async (_: Subject, use) => use(knownRelease, 'all'));
 
-/** The nodes of a conductor's architecture, which any conductor may come to manage. */
+/** The nodes of an architecture that a conductor may come to manage. */
 export const nodesOfConductor = fact(
   'nodes of an architecture',
-  async ({ architecture }: ConductorForArchitecture, use) => {
-    const inUse = await use(architecturesInUse, 'all');
-    const all = inUse.get(architecture) ?? [];
+  async ({ architecture, source }: ConductorForArchitecture, use) => {
+    const managed = await use(managedNodes, source);
+    const all = managed.get(architecture) ?? [];
     return {
       all,
-      architectures: [...inUse.keys()],
+      architectures: [...managed.keys()],
       /** The boot modes that its nodes would have under a configuration. */
       bootModes: (config: IronicConfig) =>
         all
@@ -86,10 +103,12 @@ export const nodesOfConductor = fact(
   },
 );
 
-/** What the nodes boot by, under a conductor's configuration; everything, where nodes cannot be listed. */
+/** What the nodes of a conductor boot by; everything, where nodes cannot be listed. */
 export const nodesBootBy = fact('what nodes boot by', async ({ source }: Conductor, use) => {
   const config = await use(usableConfig, source);
-  const nodes = await use(allNodes, 'all').catch(() => undefined);
+  const all = await use(allNodes, 'all').catch(() => undefined);
+  const able = await Promise.all((all ?? []).map(async (node) => use(managers, node)));
+  const nodes = all?.filter((_, index) => able[index]?.some(({ conductor }) => conductor === source));
   const networks = (nodes ?? []).flatMap(({ record }) => {
     const found = effectiveBootInterface(record, config);
     return found.ok && found.network !== undefined ? [found.network] : [];

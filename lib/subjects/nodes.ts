@@ -4,6 +4,7 @@ import { fact } from '../facts.ts';
 import { type BootFile, resolveBootFile } from '../ironic/boot-file.ts';
 import { type BootMode, resolveBootMode } from '../ironic/boot-mode.ts';
 import { type DeployImages, resolveDeployImages } from '../ironic/deploy-images.ts';
+import { mayManage } from '../ironic/hash-ring.ts';
 import { type BootInterface, effectiveBootInterface } from '../ironic/interfaces.ts';
 import { type NodeRecord, type PortRecord, nodeLabel } from '../ironic/records.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
@@ -94,13 +95,21 @@ export interface BootPlan {
 }
 
 /**
- * How each conductor would boot a node: whichever owns it today, another may tomorrow. A conductor whose configuration
- * cannot be had is left out here and reported as such (conf/readable), so that the others are still judged.
+ * The conductors that may come to manage a node, with their configurations: whichever owns it today, another may
+ * tomorrow. A conductor whose configuration cannot be had is left out here and reported as such (conf/readable), so that
+ * the others are still judged. Where none may, the node is judged by all (nodes/hardware-type tells that).
  * @throws what keeps the configuration away, when that is so for every conductor
  */
-export const bootPlans = fact('boot plans', async ({ record }: Node, use): Promise<readonly BootPlan[]> => {
+export const managers = fact('conductors of a node', async ({ record }: Node, use) => {
   const configs = await use(usableConfigs, 'all');
-  return configs.map(({ conductor, config }) => ({
+  const able = configs.filter(({ config }) => mayManage(config, record));
+  return able.length > 0 ? able : configs;
+});
+
+/** How each conductor that may manage a node would boot it. */
+export const bootPlans = fact('boot plans', async (node: Node, use): Promise<readonly BootPlan[]> => {
+  const { record } = node;
+  return (await use(managers, node)).map(({ conductor, config }) => ({
     conductor,
     bootInterface: effectiveBootInterface(record, config),
     mode: resolveBootMode(record, config),
