@@ -13,6 +13,7 @@ import { afterAll, expect, test } from 'vitest';
 import { later } from '../../fixtures/coverage/cover-tree.ts';
 import { feature, kernelCells } from '../../fixtures/coverage/file-systems.ts';
 import { blankImage, differences, listingOf } from '../../fixtures/coverage/images.ts';
+import { mountPointAt } from '../../fixtures/disks/mount-point.ts';
 import { noise, temporaryDirectory, tool } from '../../fixtures/disks/tools.ts';
 import { type Listing, listHost } from '../../fixtures/disks/tree.ts';
 import { xfsDb } from '../../fixtures/disks/xfs-tools.ts';
@@ -25,25 +26,15 @@ import { openXfs } from './xfs/xfs.ts';
 
 const directory = temporaryDirectory();
 const image = directory.path('image');
-const mountPoint = directory.path('mounted');
-mkdirSync(mountPoint);
+const point = mountPointAt(directory.path('mounted'));
+const { path: mountPoint, at } = point;
 afterAll(() => directory[Symbol.dispose]());
-const at = (path: string) => `${mountPoint}/${path}`;
+const mounted = <Result>(options: string, action: () => Result) => point.mounted(image, options, action);
 
 const proven = new Set<string>();
 const proves = (column: string, ...rows: readonly string[]) => {
   for (const row of rows) proven.add(`${row}, ${column}`);
 };
-
-/** Mounts the image while something is done in it. */
-function mounted<Result>(options: string, action: () => Result): Result {
-  tool('mount', '-o', `loop,${options}`, image, mountPoint);
-  try {
-    return action();
-  } finally {
-    tool('umount', mountPoint);
-  }
-}
 
 /** What both file systems have: holes, pieces, blocks that are not written yet, and blocks of two files. */
 function makeFiles(): void {

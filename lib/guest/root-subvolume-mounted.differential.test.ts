@@ -1,6 +1,7 @@
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { mountPointAt } from '../../fixtures/disks/mount-point.ts';
 import { temporaryDirectory, tool } from '../../fixtures/disks/tools.ts';
 import { listFileSystem, listHost } from '../../fixtures/disks/tree.ts';
 import { readText } from '../blob/blob.ts';
@@ -12,8 +13,7 @@ import { findRootSubvolume } from './root-subvolume.ts';
 // options of their boot entries. Needs root, loop devices and a kernel with btrfs.
 
 const directory = temporaryDirectory();
-const mountPoint = directory.path('mounted');
-mkdirSync(mountPoint);
+const { path: mountPoint, at, mounted } = mountPointAt(directory.path('mounted'), 'btrfs');
 afterAll(() => directory[Symbol.dispose]());
 
 interface Layout {
@@ -94,41 +94,28 @@ function make(layout: Layout): string {
   truncateSync(image, 0);
   truncateSync(image, 128 * 1024 * 1024);
   tool('mkfs.btrfs', '-q', '-f', '-L', 'system', image);
-  tool('mount', '-o', 'loop,noatime', image, mountPoint);
-  try {
+  mounted(image, 'noatime', () => {
     for (const [path, id] of layout.subvolumes) {
-      const at = `${mountPoint}/${path}`;
-      mkdirSync(dirname(at), { recursive: true });
-      tool('btrfs', '-q', 'subvolume', 'create', at);
+      mkdirSync(dirname(at(path)), { recursive: true });
+      tool('btrfs', '-q', 'subvolume', 'create', at(path));
       if (id === undefined) continue;
-      write(`${at}/etc/os-release`, `ID=${id}\n`);
-      mkdirSync(`${at}/usr/bin`, { recursive: true });
+      write(at(`${path}/etc/os-release`), `ID=${id}\n`);
+      mkdirSync(at(`${path}/usr/bin`), { recursive: true });
     }
     if (layout.menu !== undefined) {
       const [subvolume, flags] = layout.menu;
       const linux = `linux /${subvolume}/boot/vmlinuz root=LABEL=system ro rootflags=${flags} quiet`;
-      write(`${mountPoint}/${subvolume}/boot/grub2/grub.cfg`, `menuentry "it" {\n  ${linux}\n}\n`);
+      write(at(`${subvolume}/boot/grub2/grub.cfg`), `menuentry "it" {\n  ${linux}\n}\n`);
     }
-    if (layout.default !== undefined)
-      tool('btrfs', 'subvolume', 'set-default', `${mountPoint}/${layout.default}`);
-  } finally {
-    tool('umount', mountPoint);
-  }
+    if (layout.default !== undefined) tool('btrfs', 'subvolume', 'set-default', at(layout.default));
+  });
   return image;
 }
 
 /** The path and number of each, as btrfs-progs lists them. */
 function listed(image: string): [string, bigint][] {
-  tool('mount', '-o', 'loop,ro,subvolid=5', image, mountPoint);
-  try {
-    const text = tool('btrfs', 'subvolume', 'list', mountPoint);
-    return [...text.matchAll(/^ID (\d+) .* path (.*)$/gm)].map(([, id = '', path = '']) => [
-      path,
-      BigInt(id),
-    ]);
-  } finally {
-    tool('umount', mountPoint);
-  }
+  const text = mounted(image, 'ro,subvolid=5', () => tool('btrfs', 'subvolume', 'list', mountPoint));
+  return [...text.matchAll(/^ID (\d+) .* path (.*)$/gm)].map(([, id = '', path = '']) => [path, BigInt(id)]);
 }
 
 test.for(layouts)('$name', async (layout) => {
@@ -141,12 +128,8 @@ test.for(layouts)('$name', async (layout) => {
   expect(root?.path).toBe(layout.expected.path);
   if (root === undefined) return;
   expect(await readText(await root.fs.open('/etc/os-release'))).toBe(`ID=${layout.expected.id}\n`);
-  tool('mount', '-o', `loop,ro,${layout.mount}`, image, mountPoint);
-  try {
-    expect(await listFileSystem(root.fs)).toEqual(listHost(mountPoint));
-  } finally {
-    tool('umount', mountPoint);
-  }
+  const expected = mounted(image, `ro,${layout.mount}`, () => listHost(mountPoint));
+  expect(await listFileSystem(root.fs)).toEqual(expected);
 });
 
 test('what an entry names has to be there, and be a system', async () => {
@@ -166,19 +149,16 @@ test('what an entry names has to be there, and be a system', async () => {
 
 test('directories between subvolumes, and names that were moved', async () => {
   const image = make({ name: '', subvolumes: [['a/b/c/one'], ['two']], mount: '', expected: { id: '' } });
-  tool('mount', '-o', 'loop', image, mountPoint);
-  try {
-    mkdirSync(`${mountPoint}/two/deep/er`, { recursive: true });
-    tool('btrfs', '-q', 'subvolume', 'create', `${mountPoint}/two/deep/er/three`);
-    tool('btrfs', '-q', 'subvolume', 'snapshot', '-r', `${mountPoint}/two`, `${mountPoint}/a/größe of it`);
-    tool('btrfs', '-q', 'subvolume', 'create', `${mountPoint}/gone`);
+  mounted(image, 'defaults', () => {
+    mkdirSync(at('two/deep/er'), { recursive: true });
+    tool('btrfs', '-q', 'subvolume', 'create', at('two/deep/er/three'));
+    tool('btrfs', '-q', 'subvolume', 'snapshot', '-r', at('two'), at('a/größe of it'));
+    tool('btrfs', '-q', 'subvolume', 'create', at('gone'));
     tool('sync', '-f', mountPoint);
-    tool('mv', `${mountPoint}/a/b`, `${mountPoint}/a/moved`);
-    tool('mv', `${mountPoint}/two`, `${mountPoint}/a/moved/renamed`);
-    tool('btrfs', '-q', 'subvolume', 'delete', `${mountPoint}/gone`);
-  } finally {
-    tool('umount', mountPoint);
-  }
+    tool('mv', at('a/b'), at('a/moved'));
+    tool('mv', at('two'), at('a/moved/renamed'));
+    tool('btrfs', '-q', 'subvolume', 'delete', at('gone'));
+  });
   await using file = await openFile(image);
   const paths = (await (await openBtrfs(file)).subvolumes()).map(({ path, id }): [string, bigint] => [
     path,

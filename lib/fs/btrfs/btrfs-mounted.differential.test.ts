@@ -1,5 +1,6 @@
 import { copyFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
+import { mountPointAt } from '../../../fixtures/disks/mount-point.ts';
 import { noise, temporaryDirectory, tool } from '../../../fixtures/disks/tools.ts';
 import { type Listing, listFileSystem, listHost, makeHardTree } from '../../../fixtures/disks/tree.ts';
 import { openFile } from '../../blob/file.ts';
@@ -11,9 +12,11 @@ import { openBtrfs } from './btrfs.ts';
 
 const directory = temporaryDirectory();
 const image = directory.path('image');
-const mountPoint = directory.path('mounted');
-mkdirSync(mountPoint);
+const point = mountPointAt(directory.path('mounted'), 'btrfs');
+const { path: mountPoint, at } = point;
 afterAll(() => directory[Symbol.dispose]());
+const mounted = <Result>(options: string, action: () => Result) =>
+  point.mounted(image, `noatime,${options}`, action);
 
 function make(...options: string[]): void {
   rmSync(image, { force: true });
@@ -21,18 +24,6 @@ function make(...options: string[]): void {
   truncateSync(image, 512 * 1024 * 1024);
   tool('mkfs.btrfs', '-q', '-L', 'fedora', ...options, image);
 }
-
-/** Mounts the image while something is done in it. */
-async function mounted<Result>(options: string, action: () => Result | Promise<Result>): Promise<Result> {
-  tool('mount', '-t', 'btrfs', '-o', `loop,noatime,${options}`, image, mountPoint);
-  try {
-    return await action();
-  } finally {
-    tool('umount', mountPoint);
-  }
-}
-
-const at = (path: string) => `${mountPoint}/${path}`;
 
 /** What a file system over an image lists. */
 async function listed(subvolume?: string): Promise<Listing> {
@@ -91,19 +82,19 @@ test.for(
   variants.map((variant) => ({ ...variant, name: `${variant.mount} ${(variant.make ?? []).join(' ')}` })),
 )('$name', async (variant) => {
   make(...(variant.make ?? []));
-  const expected = await mounted(variant.mount, () => {
+  const expected = mounted(variant.mount, () => {
     makeHardBtrfs();
     return listHost(mountPoint);
   });
   expect(await listed()).toEqual(expected);
   // The same after everything was written elsewhere.
-  await mounted('compress=no', () => tool('btrfs', 'balance', 'start', '--full-balance', mountPoint));
+  mounted('compress=no', () => tool('btrfs', 'balance', 'start', '--full-balance', mountPoint));
   expect(await listed()).toEqual(expected);
 });
 
 test('subvolumes, snapshots, a moved and a deleted one', async () => {
   make('-n', '4096');
-  const [top, ...others] = await mounted('compress=zstd', () => {
+  const [top, ...others] = mounted('compress=zstd', () => {
     for (const name of ['@', '@home', '@/var', '@/var/log', '@/gone']) {
       tool('btrfs', 'subvolume', 'create', at(name));
       writeFileSync(at(`${name}/here`), name);
@@ -127,7 +118,7 @@ test('subvolumes, snapshots, a moved and a deleted one', async () => {
 test('what lost its power has a log, until it is mounted again', async () => {
   make();
   const unclean = directory.path('unclean');
-  await mounted('commit=300', () => {
+  mounted('commit=300', () => {
     writeFileSync(at('file'), 'old');
     tool('btrfs', 'filesystem', 'sync', mountPoint);
     tool('xfs_io', '-f', '-c', 'pwrite -q 0 10k', '-c', 'fsync', at('new'));
@@ -140,9 +131,9 @@ test('what lost its power has a log, until it is mounted again', async () => {
   };
   expect(await needsRecovery()).toBe(true);
   const found = await listed();
-  const asCommitted = await mounted('ro,rescue=nologreplay', () => listHost(mountPoint));
+  const asCommitted = mounted('ro,rescue=nologreplay', () => listHost(mountPoint));
   expect(asCommitted).not.toEqual(found);
-  const replayed = await mounted('rw', () => listHost(mountPoint));
+  const replayed = mounted('rw', () => listHost(mountPoint));
   expect(Object.keys(replayed)).toEqual(expect.arrayContaining(['/file', '/new']));
   expect(found).toEqual(replayed);
   expect(await needsRecovery()).toBe(false);

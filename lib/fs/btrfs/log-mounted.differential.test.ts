@@ -1,5 +1,6 @@
-import { copyFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
+import { mountPointAt } from '../../../fixtures/disks/mount-point.ts';
 import { temporaryDirectory, tool } from '../../../fixtures/disks/tools.ts';
 import { type Listing, listFileSystem, listHost } from '../../../fixtures/disks/tree.ts';
 import { openFile } from '../../blob/file.ts';
@@ -9,20 +10,16 @@ import { openBtrfs } from './btrfs.ts';
 // Needs root, loop devices and a kernel with btrfs.
 
 const directory = temporaryDirectory();
-const [live, stopped, copy, mountPoint] = ['live', 'stopped', 'copy', 'mounted'].map((name) =>
-  directory.path(name),
-) as [string, string, string, string];
-mkdirSync(mountPoint);
+const [live, stopped, copy] = ['live', 'stopped', 'copy'].map((name) => directory.path(name)) as [
+  string,
+  string,
+  string,
+];
+const point = mountPointAt(directory.path('mounted'), 'btrfs');
+const mountPoint = point.path;
+const mounted = <Result>(image: string, options: string, action: () => Result) =>
+  point.mounted(image, `noatime,${options}`, action);
 afterAll(() => directory[Symbol.dispose]());
-
-function mounted<Result>(image: string, options: string, action: () => Result): Result {
-  tool('mount', '-t', 'btrfs', '-o', `loop,noatime,${options}`, image, mountPoint);
-  try {
-    return action();
-  } finally {
-    tool('umount', mountPoint);
-  }
-}
 
 /** Makes files and directories, commits them, and then changes and synchronises some: the same for a seed. */
 const workload = `

@@ -14,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
+import { mountPointAt } from '../../../fixtures/disks/mount-point.ts';
 import { noise, temporaryDirectory, tool } from '../../../fixtures/disks/tools.ts';
 import { listFileSystem, listHost } from '../../../fixtures/disks/tree.ts';
 import { openFile } from '../../blob/file.ts';
@@ -22,24 +23,9 @@ import { openExt } from './ext.ts';
 // What Linux leaves when a machine stops, and has after the next mount. Needs root and loop devices.
 
 const directory = temporaryDirectory();
-const [live, stopped, mountPoint] = ['live', 'stopped', 'mounted'].map((name) => directory.path(name)) as [
-  string,
-  string,
-  string,
-];
-mkdirSync(mountPoint);
+const [live, stopped] = ['live', 'stopped'].map((name) => directory.path(name)) as [string, string];
+const { path: mountPoint, at, mounted } = mountPointAt(directory.path('mounted'));
 afterAll(() => directory[Symbol.dispose]());
-
-function mounted<Result>(image: string, options: string, action: () => Result): Result {
-  tool('mount', '-o', `loop,${options}`, image, mountPoint);
-  try {
-    return action();
-  } finally {
-    tool('umount', mountPoint);
-  }
-}
-
-const at = (path: string) => `${mountPoint}/${path}`;
 
 /** Ends a transaction: into the journal, and not yet to its place. */
 function commit(): void {

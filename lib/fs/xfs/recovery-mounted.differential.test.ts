@@ -1,5 +1,6 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
+import { mountPointAt } from '../../../fixtures/disks/mount-point.ts';
 import { temporaryDirectory, tool } from '../../../fixtures/disks/tools.ts';
 import { type Listing, listFileSystem, listHost } from '../../../fixtures/disks/tree.ts';
 import { isDirty } from '../../../fixtures/disks/xfs-tools.ts';
@@ -11,10 +12,15 @@ import { openXfs } from './xfs.ts';
 // kernel with XFS, of version 5: many have no other.
 
 const directory = temporaryDirectory();
-const [live, stopped, copy, mountPoint] = ['live', 'stopped', 'copy', 'mounted'].map((name) =>
-  directory.path(name),
-) as [string, string, string, string];
-mkdirSync(mountPoint);
+const [live, stopped, copy] = ['live', 'stopped', 'copy'].map((name) => directory.path(name)) as [
+  string,
+  string,
+  string,
+];
+const point = mountPointAt(directory.path('mounted'), 'xfs');
+const mountPoint = point.path;
+const mounted = <Result>(image: string, action: () => Result, ...options: string[]) =>
+  point.mounted(image, ['nouuid', ...options].join(','), action);
 afterAll(() => directory[Symbol.dispose]());
 
 function make(...options: string[]): void {
@@ -22,15 +28,6 @@ function make(...options: string[]): void {
   writeFileSync(live, '');
   truncateSync(live, 128 * 1024 * 1024);
   tool('mkfs.xfs', '-q', '--unsupported', '-L', 'img-rootfs', ...options, live);
-}
-
-function mounted<Result>(image: string, action: () => Result, ...options: string[]): Result {
-  tool('mount', '-t', 'xfs', '-o', ['loop', 'nouuid', ...options].join(','), image, mountPoint);
-  try {
-    return action();
-  } finally {
-    tool('umount', mountPoint);
-  }
 }
 
 /** Anything at random that changes a file system, the same for a seed; some of it is written to its place at times. */

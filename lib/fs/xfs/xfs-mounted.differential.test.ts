@@ -10,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
+import { mountPointAt } from '../../../fixtures/disks/mount-point.ts';
 import { noise, temporaryDirectory, tool } from '../../../fixtures/disks/tools.ts';
 import { type Listing, listFileSystem, listHost, makeHardTree } from '../../../fixtures/disks/tree.ts';
 import { isDirty, modesAndSizes, xfsDb } from '../../../fixtures/disks/xfs-tools.ts';
@@ -21,9 +22,10 @@ import { openXfs } from './xfs.ts';
 
 const directory = temporaryDirectory();
 const image = directory.path('image');
-const mountPoint = directory.path('mounted');
-mkdirSync(mountPoint);
+const point = mountPointAt(directory.path('mounted'), 'xfs');
+const { path: mountPoint, at } = point;
 afterAll(() => directory[Symbol.dispose]());
+const mounted = <Result>(action: () => Result) => point.mounted(image, 'defaults', action);
 
 function make(...options: string[]): void {
   rmSync(image, { force: true });
@@ -31,18 +33,6 @@ function make(...options: string[]): void {
   truncateSync(image, 512 * 1024 * 1024);
   tool('mkfs.xfs', '-q', '-L', 'img-rootfs', ...options, image);
 }
-
-/** Mounts the image while something is done in it. */
-function mounted<Result>(action: () => Result): Result {
-  tool('mount', '-t', 'xfs', '-o', 'loop', image, mountPoint);
-  try {
-    return action();
-  } finally {
-    tool('umount', mountPoint);
-  }
-}
-
-const at = (path: string) => `${mountPoint}/${path}`;
 
 /** Pieces of a file, each a number of bytes long and apart, written one after the other. */
 function fragments(path: string, count: number, apart: number, length: number): void {
