@@ -40,6 +40,7 @@ const stricter = [
   /\.json: a number of more than 15 digits: put it in quotes/,
   /(true|nothing|a mapping|a list), where a text is expected/,
   /where true, false or a file of authorities is expected/,
+  /a number of seconds up to 3600 is expected/,
 ];
 
 let root = '';

@@ -30,18 +30,18 @@ const authNames: readonly (readonly [string, readonly string[]])[] = [
  * @throws UsageError
  */
 export function normalised(given: Settings, origin: CloudOrigin): Settings {
-  const cloud = new Map(given);
-  const auth = new Map(settingsAt(cloud.get('auth'), placeOf(origin, 'auth')));
-  if (cloud.has('endpoint_type')) {
-    cloud.set('interface', cloud.get('endpoint_type') ?? null);
-    cloud.delete('endpoint_type');
+  const old = new Map(given);
+  const auth = new Map(settingsAt(old.get('auth'), placeOf(origin, 'auth')));
+  gatherTimeouts(old);
+  if (old.has('endpoint_type')) {
+    old.set('interface', old.get('endpoint_type') ?? null);
+    old.delete('endpoint_type');
   }
-  gatherAuth(cloud, auth, origin);
-  for (const [key, value] of cloud.entries().toArray()) {
-    if (!key.endsWith('endpoint_type')) continue;
-    cloud.delete(key);
-    cloud.set(key.replace('endpoint_type', 'interface'), value);
-  }
+  gatherAuth(old, auth, origin);
+  // Of both names of one thing, the one that is written later counts.
+  const cloud = new Map(
+    [...old].map(([key, value]) => [key.replace(/endpoint_type$/, 'interface'), value] as const),
+  );
   spreadDomain(cloud, auth);
   if (cloud.has('insecure')) cloud.set('insecure', booleanOf(cloud.get('insecure'), origin));
   const url = auth.get('auth_url');
@@ -60,6 +60,16 @@ export function expandedTexts(given: Settings, origin: CloudOrigin): Settings {
     if (typeof value === 'string' && key !== 'password') cloud.set(key, formatted(value, cloud, key, origin));
   }
   return cloud;
+}
+
+/** One timeout for all services: whatever else ends in `timeout` is another name of `api_timeout`, and the last counts. */
+function gatherTimeouts(cloud: Map<string, Value>): void {
+  const named = [...cloud.keys()].filter(
+    (key) => key.endsWith('timeout') && key !== 'timeout' && key !== 'api_timeout',
+  );
+  const last = cloud.get(named.at(-1) ?? '') ?? null;
+  for (const key of named) cloud.delete(key);
+  if (last !== null) cloud.set('api_timeout', last);
 }
 
 function gatherAuth(cloud: Map<string, Value>, auth: Map<string, Value>, origin: CloudOrigin): void {

@@ -6,7 +6,8 @@ const longestInSeconds = 3600;
 /**
  * How long an answer of the cloud is waited for, as `api_timeout` or `OS_API_TIMEOUT` says, in milliseconds; undefined
  * where neither is given.
- * Source: openstack/config/cloud_region.py, get_session; keystoneauth1/session.py makes a number of seconds of it
+ * Source: openstack/config/cloud_region.py, get_session; keystoneauth1/session.py makes a number of seconds of it. Other
+ * names of it: see normalise.ts.
  * @throws UsageError for what is no such number
  */
 export function timeoutOf({ settings, origin }: ResolvedCloud): number | undefined {
