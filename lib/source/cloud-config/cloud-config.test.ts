@@ -283,6 +283,8 @@ describe('credentials', () => {
       { auth: {}, auth_type: 'http_basic' },
       'clouds.lab.auth.username: missing, and needed for auth_type http_basic',
     ],
+    [{ auth, api_timeout: 'soon' }, 'clouds.lab.api_timeout: a number of seconds up to 3600 is expected'],
+    [{ auth, api_timeout: 0 }, 'clouds.lab.api_timeout: a number of seconds'],
   ])('%j is refused: %s', async ([given, message]) => {
     const refused = entry(given);
     await expect(refused).rejects.toThrow(UsageError);
@@ -290,6 +292,26 @@ describe('credentials', () => {
     await expect(refused).rejects.toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('\n') }),
     );
+  });
+
+  test.for<[Record<string, unknown>, number | undefined]>([
+    [{}, undefined],
+    [{ api_timeout: 5 }, 5000],
+    [{ api_timeout: '0.25' }, 250],
+    // openstacksdk: whatever else ends in "timeout" is another name of it, but for "timeout" itself.
+    [{ api_timeout: 5, image_timeout: 7 }, 7000],
+    [{ 'api-timeout': 9, timeout: 3 }, 9000],
+  ])('%j: an answer is waited for %s ms', async ([given, timeoutInMilliseconds]) => {
+    expect(await entry({ auth, ...given })).toMatchObject({ timeoutInMilliseconds });
+  });
+
+  test('of the old and the new name of an interface, the one that is written later counts', async () => {
+    const { service } = await entry({
+      auth,
+      baremetal_endpoint_type: 'admin',
+      baremetal_interface: 'internal',
+    });
+    expect(service('baremetal').interfaces).toEqual(['internal']);
   });
 
   test('regions: the first, or the one that is asked for, with its own values', async () => {

@@ -37,7 +37,7 @@ export function searchPath({ environment, folder }: Surroundings): string[] {
   const home = environment['HOME'] || homedir();
   const configHome = environment['XDG_CONFIG_HOME'] || join(home, '.config');
   const systemHomes = (environment['XDG_CONFIG_DIRS'] || '/etc/xdg').split(':');
-  return [
+  const folders = [
     folder,
     join(configHome, 'openstack'),
     join(environment['SNAP_REAL_HOME'] || home, '.config', 'openstack'),
@@ -45,6 +45,7 @@ export function searchPath({ environment, folder }: Surroundings): string[] {
     systemHomes.map((at) => join(at, 'openstack')).join(':'),
     '/etc/openstack',
   ];
+  return [...new Set(folders)];
 }
 
 /** `~` and `~/…` are the home folder; everything else starts from the folder that the command was given in. */
