@@ -87,3 +87,14 @@ test('where conductor groups part the architectures, each conductor is judged by
   expect(of('conf/mapping-covers')).toEqual(['not applicable']);
   expect(of('firmware/served')).toEqual(['pass']);
 });
+
+test('of a release that is not known, nobody can tell whether it looks at kernel parameters', async () => {
+  const { reported, of } = await statuses((sim) => {
+    sim.ironic.maximumMicroversion = 75;
+    sim.everyConductor((conductor) =>
+      conductor.edit('kernel_append_params = ipa-debug=1', 'kernel_append_params = ipa-debug=1 sshkey=""'),
+    );
+  });
+  expect(reported).toEqual([]);
+  expect(of('conf/append-params')).toEqual(['not verified']);
+});
