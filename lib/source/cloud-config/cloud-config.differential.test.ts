@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { type Python, installed, python, sharing } from '../../../fixtures/ironic/oracle.ts';
+import { ironicOf } from '../../../fixtures/ironic/suites.ts';
 import { UsageError } from '../../errors.ts';
 import { type Case, caseOf, choices } from './cases.testing.ts';
 import { credentialsOf } from './credentials.ts';
@@ -52,8 +54,8 @@ afterAll(() => rm(root, { recursive: true }));
 const text = (value: unknown, suffix: string) =>
   suffix === 'json' ? JSON.stringify(value) : stringify(value);
 
-async function laidOut(index: number, { files, environment, ...rest }: Case) {
-  const folder = join(root, String(index));
+async function laidOut(name: string, { files, environment, ...rest }: Case) {
+  const folder = join(root, name);
   await mkdir(folder);
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
@@ -66,14 +68,13 @@ async function laidOut(index: number, { files, environment, ...rest }: Case) {
 type LaidOut = Awaited<ReturnType<typeof laidOut>>;
 
 /** What openstacksdk understands. */
-function theirs(cases: readonly LaidOut[]): { version: string; answers: (Understood | { error: string })[] } {
-  const run = spawnSync('/usr/bin/python3', [oracle], {
-    input: JSON.stringify(cases),
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  if (run.status !== 0) throw new Error(run.stderr);
-  return JSON.parse(run.stdout) as ReturnType<typeof theirs>;
+function theirs(
+  cases: readonly LaidOut[],
+  where: Python = installed,
+): { version: string; answers: (Understood | { error: string })[] } {
+  const source = readFileSync(oracle, 'utf8');
+  const said = sharing(where, root, () => python(where, source, JSON.stringify(cases)));
+  return JSON.parse(said) as ReturnType<typeof theirs>;
 }
 
 /** What we understand; an error that only what follows would raise is beside it. */
@@ -133,40 +134,46 @@ function inOurWords(answer: Understood): Understood {
   return { ...answer, services: Object.fromEntries(services) };
 }
 
-test(`${count} descriptions of clouds are understood as openstacksdk does, or refused`, async () => {
-  const choose = choices(20_261_123);
-  const cases = await Promise.all(
-    Array.from({ length: count }, async (_, index) => laidOut(index, caseOf(choose, text))),
-  );
-  const { answers } = theirs(cases);
-  expect(answers).toHaveLength(count);
-  const tally = { understood: 0, refused: 0, stricter: 0 };
-  const differences: unknown[] = [];
-  for (const [index, given] of cases.entries()) {
-    const answer = answers[index];
-    const mine = await ours(given);
-    const isRefused = mine instanceof UsageError;
-    if (answer === undefined || 'error' in answer) {
-      tally.refused += 1;
-      if (!isRefused && mine.later === undefined) differences.push({ given, answer, mine });
-    } else if (isRefused) {
-      tally.stricter += 1;
-      const isKnown = stricter.some((reason) => reason.test(mine.message));
-      if (!isKnown) differences.push({ given, answer, mine: mine.message });
-    } else {
-      tally.understood += 1;
-      const answered = inOurWords(answer);
-      if (!isDeepStrictEqual(mine.understood, answered)) {
-        differences.push({ given, answered, mine: mine.understood });
+// 4.4 of trixie is left out: it makes the text "None" of a token.
+test.for(['bookworm', 'sid'] as const)(
+  `${count} descriptions of clouds are understood as the openstacksdk of Debian %s does, or refused`,
+  async (suite, context) => {
+    const where = ironicOf(suite, context).python;
+    const choose = choices(20_261_123);
+    const cases = await Promise.all(
+      Array.from({ length: count }, async (_, index) => laidOut(`${suite}-${index}`, caseOf(choose, text))),
+    );
+    const { answers, version } = theirs(cases, where);
+    expect(answers).toHaveLength(count);
+    const tally = { understood: 0, refused: 0, stricter: 0 };
+    const differences: unknown[] = [];
+    for (const [index, given] of cases.entries()) {
+      const answer = answers[index];
+      const mine = await ours(given);
+      const isRefused = mine instanceof UsageError;
+      if (answer === undefined || 'error' in answer) {
+        tally.refused += 1;
+        if (!isRefused && mine.later === undefined) differences.push({ given, answer, mine });
+      } else if (isRefused) {
+        tally.stricter += 1;
+        const isKnown = stricter.some((reason) => reason.test(mine.message));
+        if (!isKnown) differences.push({ given, answer, mine: mine.message });
+      } else {
+        tally.understood += 1;
+        const answered = inOurWords(answer);
+        if (!isDeepStrictEqual(mine.understood, answered)) {
+          differences.push({ given, answered, mine: mine.understood });
+        }
       }
     }
-  }
-  expect(differences.slice(0, 3)).toEqual([]);
-  // The cases are of all kinds.
-  expect(tally.understood).toBeGreaterThan(count / 3);
-  expect(tally.refused).toBeGreaterThan(count / 10);
-  expect(tally.stricter).toBeLessThan(count / 20);
-});
+    expect(differences.slice(0, 3)).toEqual([]);
+    console.info(`openstacksdk ${version}: ${count} descriptions of clouds`, tally);
+    // The cases are of all kinds.
+    expect(tally.understood).toBeGreaterThan(count / 3);
+    expect(tally.refused).toBeGreaterThan(count / 10);
+    expect(tally.stricter).toBeLessThan(count / 20);
+  },
+);
 
 /** What YAML makes of a value that is written without quotes, and of what repeats. */
 const values = [
@@ -215,7 +222,7 @@ test(`${values.length} ways to write a password are read as openstacksdk reads t
         `clouds:\n  lab:\n    auth:\n      <<: *defaults\n      username: v\n      password: ${value}\n`,
       ].join('\n');
       const given = { environment: {}, name: 'lab', region: undefined, file: undefined };
-      return laidOut(count + index, { ...given, files: { 'clouds.yaml': yaml } });
+      return laidOut(`password-${index}`, { ...given, files: { 'clouds.yaml': yaml } });
     }),
   );
   const read = await Promise.all(cases.map(ours));
