@@ -115,3 +115,19 @@ function isText(head: Buffer): boolean {
 function looksLikeJson(text: string): boolean {
   return /^(\{\s*("|\}|$)|\[\s*([{["\]\d-]|true|false|null|$))/.test(text);
 }
+
+/** Of all that is recognised; bzip2 and LZO are not read. */
+const compressions: ReadonlySet<Content> = new Set<Content>([
+  'gzip',
+  'xz',
+  'lzma',
+  'zstd',
+  'lz4',
+  'lz4-legacy',
+  'bzip2',
+  'lzo',
+]);
+
+export function isCompression(content: Content): boolean {
+  return compressions.has(content);
+}

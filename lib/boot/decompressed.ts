@@ -1,5 +1,5 @@
 import { FormatError, LimitError, UnsupportedError } from '../errors.ts';
-import { type Content, contentNames, recogniseContent } from './content.ts';
+import { type Content, contentNames, isCompression, recogniseContent } from './content.ts';
 import { gzipMember } from '../compression/gzip.ts';
 import { lz4Frame, lz4LegacyStream } from '../compression/lz4.ts';
 import { lzmaStream } from '../compression/lzma-alone.ts';
@@ -18,22 +18,6 @@ const members: Partial<Record<Content, Member>> = {
   lz4: lz4Frame,
   'lz4-legacy': lz4LegacyStream,
 };
-
-/** Compressions that are recognised; bzip2 and LZO are not read. */
-const recognised: ReadonlySet<Content> = new Set<Content>([
-  'gzip',
-  'xz',
-  'lzma',
-  'zstd',
-  'lz4',
-  'lz4-legacy',
-  'bzip2',
-  'lzo',
-]);
-
-export function isCompression(content: Content): boolean {
-  return recognised.has(content);
-}
 
 export interface DecompressionOptions {
   /** The most that may come out; beyond it `LimitError`. */

@@ -1,6 +1,6 @@
 import type { Blob } from '../blob/blob.ts';
 import { type CachedBlob, cachedBlob } from '../blob/cache.ts';
-import { type Content, contentNames, recogniseContent } from '../boot/content.ts';
+import { type Content, contentNames, isCompression, recogniseContent } from '../boot/content.ts';
 import type { DiskInspection } from './disk-facts.ts';
 import type { BiosInspection, EfiInspection } from './efi.ts';
 import type { InitramfsInspection } from './initramfs.ts';
@@ -35,16 +35,6 @@ const headInBytes = 36 * 1024;
 
 const kernels: ReadonlySet<Content> = new Set(['bzimage', 'zboot', 'arm64-image', 'riscv-image', 'elf']);
 const texts: ReadonlySet<Content> = new Set(['empty', 'html', 'xml', 'json', 'git-lfs-pointer', 'text']);
-const packed: ReadonlySet<Content> = new Set([
-  'gzip',
-  'xz',
-  'lzma',
-  'zstd',
-  'lz4',
-  'lz4-legacy',
-  'bzip2',
-  'lzo',
-]);
 
 /**
  * Says what some bytes are: a disk image, a kernel, an initramfs, a boot file, or something else. Only the readers
@@ -76,7 +66,7 @@ async function inspectAs(content: Content, blob: Blob): Promise<Inspected> {
   if (kernels.has(content)) return (await import('./kernel.ts')).inspectKernel(blob);
   if (content === 'pe') return (await import('./efi.ts')).inspectEfi(blob);
   if (content === 'cpio') return (await import('./initramfs.ts')).inspectInitramfs(blob);
-  if (packed.has(content)) return inspectPacked(content, blob);
+  if (isCompression(content)) return inspectPacked(content, blob);
   if (content === 'unknown') {
     const bios = await (await import('./efi.ts')).inspectBios(blob);
     if (bios !== undefined) return bios;
