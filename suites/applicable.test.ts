@@ -88,6 +88,22 @@ test('where conductor groups part the architectures, each conductor is judged by
   expect(of('firmware/served')).toEqual(['pass']);
 });
 
+function asChild(sim: Simulation) {
+  sim.ironic.maximumMicroversion = 95;
+  sim.node('arm-03').parent_node = sim.node('x86-01').uuid;
+}
+
+test('a child node, which Ironic leaves out of its lists, is judged as any other', async () => {
+  const healthyChild = await statuses(asChild);
+  expect(healthyChild.reported).toEqual([]);
+  expect(healthyChild.of('nodes/parent')).toEqual(['pass']);
+  const { reported } = await statuses((sim) => {
+    asChild(sim);
+    sim.node('arm-03').properties['capabilities'] = 'boot_mode=uefi';
+  });
+  expect(reported).toContain('nodes/capabilities-form');
+});
+
 test('of a release that is not known, nobody can tell whether it looks at kernel parameters', async () => {
   const { reported, of } = await statuses((sim) => {
     sim.ironic.maximumMicroversion = 75;

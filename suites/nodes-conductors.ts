@@ -2,10 +2,11 @@ import { check, finding, unless } from '../lib/check.ts';
 import { conductorGroupOf, enabledHardwareTypes, mayManage } from '../lib/ironic/hash-ring.ts';
 import { allConfigs, deploymentConductors } from '../lib/subjects/conductors.ts';
 import { conductorRecords } from '../lib/subjects/control-plane.ts';
-import { nodes as kind, registeredNodes } from '../lib/subjects/nodes.ts';
+import { nodes as kind, parents, registeredNodes } from '../lib/subjects/nodes.ts';
+import { shellWord } from '../lib/shell.ts';
 import { setNode, shown } from './nodes-boot.ts';
 
-/** The checks of who manages a node. */
+/** The checks of who manages a node, and whether it can be managed. */
 export const conductorChecks = [
   check({
     id: 'conductor-group',
@@ -74,6 +75,52 @@ export const conductorChecks = [
         subject: ['arm-01', 'arm-02', 'arm-03', 'x86-01', 'x86-02'],
         plant: (sim) =>
           sim.everyConductor((c) => c.edit('[conductor]\n', '[conductor]\nconductor_group = rack-1\n')),
+      },
+    ],
+  }),
+
+  check({
+    id: 'parent',
+    title: 'a node is no child of itself',
+    why: 'Ironic waits for a lock that it holds: power off, cleaning and deployment fail with "child_node … is presently locked"; and the node is in no list that Nova asks for',
+    level: 'must',
+    ref: 'ironic/conductor/utils.py _handle_child_power_off; ironic/api/controllers/v1/node.py patch, where the fix of CVE-2026-44918 makes a node its own parent by any change of it, up to Ironic 38',
+    per: kind,
+    facts: { chain: parents },
+    check({ chain }, { record, where }) {
+      const parent = record.parent_node;
+      if (parent === undefined) {
+        return { notApplicable: 'nothing is told of child nodes, which come with API version 1.83' };
+      }
+      return unless(!chain.includes(record.uuid), () =>
+        finding(
+          `parent_node ${parent}${parent === record.uuid ? ', which is the node' : ', which is below the node'}`,
+          'no parent, or a node of which it is a part',
+          [{ where, what: `parent_node is ${parent}` }],
+        ),
+      );
+    },
+    fix: ({ label }) =>
+      `openstack baremetal node unset --parent-node ${shellWord(label)}  # where it comes back at once, Ironic itself sets it: update Ironic first`,
+    faults: [
+      {
+        name: 'a node that a change made its own parent',
+        subject: 'arm-02',
+        plant(sim) {
+          sim.ironic.maximumMicroversion = 95;
+          const node = sim.node('arm-02');
+          node.parent_node = node.uuid;
+        },
+      },
+      {
+        name: 'two nodes, each the parent of the other',
+        subject: ['arm-01', 'arm-02'],
+        plant(sim) {
+          sim.ironic.maximumMicroversion = 95;
+          const [one, other] = [sim.node('arm-01'), sim.node('arm-02')];
+          one.parent_node = other.uuid;
+          other.parent_node = one.uuid;
+        },
       },
     ],
   }),

@@ -17,6 +17,8 @@ export interface NodeRecord {
   readonly deploy_interface?: string | null;
   readonly conductor?: string | null;
   readonly conductor_group?: string;
+  /** The UUID of the node that this one is a part of, as a DPU is of a server. */
+  readonly parent_node?: string | null;
   readonly boot_mode?: string | null;
   readonly secure_boot?: boolean | null;
   readonly traits?: readonly string[];

@@ -349,10 +349,26 @@ describe('Ironic', () => {
     await expect(inventory.conductors()).rejects.toThrow('from API version 1.49 on, here is 1.1');
   });
 
+  test.for([
+    ['1.82', '1.82', null],
+    ['1.83', '1.83', 'True'],
+    ['1.114', '1.83', 'True'],
+  ] as const)('of an Ironic that knows %s, %s is spoken and child nodes are asked for: %s', async (row) => {
+    const [maximum, spoken, wanted] = row;
+    grantTokens();
+    version(maximum);
+    const nodes = nock(ironic, { reqheaders: { 'x-openstack-ironic-api-version': spoken } })
+      .get('/v1/nodes/detail')
+      .query((query) => (query['include_children'] ?? null) === wanted)
+      .reply(() => reply('ironic-nodes-page4-limit2'));
+    expect(await ironicInventory(await cloudOf()).nodes()).toEqual([]);
+    expect(nodes.isDone()).toBe(true);
+  });
+
   test('ports and conductors', async () => {
     grantTokens();
     version('1.95');
-    const reqheaders = { 'x-openstack-ironic-api-version': '1.82' };
+    const reqheaders = { 'x-openstack-ironic-api-version': '1.83' };
     nock(ironic, { reqheaders })
       .get('/v1/ports/detail')
       .query(true)

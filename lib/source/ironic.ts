@@ -5,11 +5,13 @@ import { markerOf } from './pages.ts';
 import { conductorRecord, isRecord, listIn, nodeRecord, portRecord } from './shapes.ts';
 import type { Inventory } from './source.ts';
 
+/** The newest minor version whose answers are known here. Source: ironic/api/controllers/v1/versions.py */
+const newestMinor = 83;
 /**
- * The newest minor version whose answers are known here. From 1.83 on, child nodes are left out of lists.
- * Source: ironic/api/controllers/v1/versions.py
+ * From 1.83 on, child nodes can be asked for. An Ironic that knows them leaves them out of every list where they are
+ * not, whichever version is spoken. Source: ironic/db/sqlalchemy/api.py add_nodes_filters
  */
-const newestMinor = 82;
+const childrenMinor = 83;
 /** `GET /v1/conductors` came with 1.49. */
 const conductorsMinor = 49;
 
@@ -17,7 +19,7 @@ const pageSize = 500;
 const maximumRecords = 100_000;
 
 export interface IronicInventory extends Inventory {
-  /** The version that is spoken, such as `1.82`: the newest that both sides know. */
+  /** The version that is spoken, such as `1.83`: the newest that both sides know. */
   microversion(): Promise<string>;
   /** The newest version that the server knows, such as `1.96`: it tells Ironic's release. */
   newestMicroversion(): Promise<string>;
@@ -56,8 +58,9 @@ export function ironicInventory(cloud: Cloud): IronicInventory {
     key: string,
     read: (value: unknown, where: string) => Item,
     idOf: (item: Item) => string,
+    query = '',
   ): Promise<Item[]> {
-    const base = `${await cloud.endpoint('baremetal')}/v1/${path}?limit=${pageSize}`;
+    const base = `${await cloud.endpoint('baremetal')}/v1/${path}?limit=${pageSize}${query}`;
     const items = new Map<string, Item>();
     for (let marker: string | undefined; ;) {
       const url = marker === undefined ? base : `${base}&marker=${encodeURIComponent(marker)}`;
@@ -92,7 +95,10 @@ export function ironicInventory(cloud: Cloud): IronicInventory {
     origin: `inventory of ${cloud.origin}`,
     microversion: async () => `1.${await minor()}`,
     newestMicroversion: async () => `1.${(await versions()).newest}`,
-    nodes: () => listed('nodes/detail', 'nodes', nodeRecord, (node) => node.uuid),
+    async nodes() {
+      const query = (await minor()) < childrenMinor ? '' : '&include_children=True';
+      return listed('nodes/detail', 'nodes', nodeRecord, (node) => node.uuid, query);
+    },
     ports: () => listed('ports/detail', 'ports', portRecord, (port) => port.uuid),
     async conductors() {
       if ((await minor()) < conductorsMinor) {

@@ -17,7 +17,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 export function nodeRecord(value: unknown, where: string): NodeRecord {
   const node = need(value, where);
   check(node, where, { uuid: 'string', driver: 'string', maintenance: 'boolean' });
-  check(node, where, { name: 'string', provision_state: 'string' }, true);
+  check(node, where, { name: 'string', provision_state: 'string', parent_node: 'string' }, true);
   // Where the policy hides a field, a sentence may stand in place of the object.
   const objects = Object.fromEntries(
     ['properties', 'driver_info', 'instance_info'].map((field) => {

@@ -43,6 +43,26 @@ export const allNodes = fact('nodes', async (_: 'all', { world }): Promise<reado
   });
 });
 
+const recordsByUuid = fact('nodes by UUID', async (_: 'all', use) => {
+  const all = await use(allNodes, 'all');
+  return new Map(all.map(({ record }) => [record.uuid, record]));
+});
+
+/** The UUIDs of what a node is a part of, the nearest first. Where parents go round, the last is one of those before, or the node. */
+export const parents = fact(
+  'parents of a node',
+  async ({ record }: Node, use): Promise<readonly string[]> => {
+    const records = await use(recordsByUuid, 'all');
+    const chain: string[] = [];
+    for (let next = record.parent_node; typeof next === 'string'; next = records.get(next)?.parent_node) {
+      const isRound = next === record.uuid || chain.includes(next);
+      chain.push(next);
+      if (isRound) break;
+    }
+    return chain;
+  },
+);
+
 export const nodes: SubjectKind<Node> = {
   name: 'nodes',
   perArchitecture: true,
