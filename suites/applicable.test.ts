@@ -104,6 +104,25 @@ test('a child node, which Ironic leaves out of its lists, is judged as any other
   expect(reported).toContain('nodes/capabilities-form');
 });
 
+function standalone(sim: Simulation) {
+  sim.everyConductor((conductor) => {
+    conductor.edit(/connection = mysql.*/, 'connection = sqlite:////var/lib/ironic/ironic.sqlite');
+    conductor.alive = false;
+    conductor.jsonRpcPort = 8090;
+  });
+}
+
+test('with SQLite a newer Ironic writes no heartbeats; with JSON-RPC at a port of its own, its name has the port', async () => {
+  const { reported, of } = await statuses((sim) => {
+    standalone(sim);
+    sim.ironic.maximumMicroversion = 95;
+  });
+  expect(reported).toEqual([]);
+  expect(of('access/conductor-alive')).toEqual(['not applicable']);
+  expect(of('nodes/conductor-group')).toEqual(['pass']);
+  expect((await statuses(standalone)).reported).toContain('access/conductor-alive');
+});
+
 test('of a release that is not known, nobody can tell whether it looks at kernel parameters', async () => {
   const { reported, of } = await statuses((sim) => {
     sim.ironic.maximumMicroversion = 75;

@@ -1,7 +1,7 @@
 import { check, finding, unless } from '../lib/check.ts';
 import { conductorGroupOf, enabledHardwareTypes, mayManage } from '../lib/ironic/hash-ring.ts';
 import { allConfigs, deploymentConductors } from '../lib/subjects/conductors.ts';
-import { conductorRecords } from '../lib/subjects/control-plane.ts';
+import { conductorRecords, withoutHeartbeats } from '../lib/subjects/control-plane.ts';
 import { nodes as kind, parents, registeredNodes } from '../lib/subjects/nodes.ts';
 import { shellWord } from '../lib/shell.ts';
 import { setNode, shown } from './nodes-boot.ts';
@@ -15,10 +15,10 @@ export const conductorChecks = [
     level: 'must',
     ref: 'ironic/common/hash_ring.py; [conductor]conductor_group',
     per: registeredNodes,
-    facts: { records: conductorRecords },
-    check({ records }, { record, where }) {
+    facts: { records: conductorRecords, silent: withoutHeartbeats },
+    check({ records, silent }, { record, where }) {
       const wanted = (record.conductor_group ?? '').toLowerCase();
-      const alive = records.filter((one) => one.alive);
+      const alive = records.filter((one) => one.alive || silent);
       const groups = [...new Set(alive.map((one) => one.conductor_group.toLowerCase()))];
       return unless(groups.includes(wanted), () =>
         finding(

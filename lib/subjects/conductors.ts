@@ -1,5 +1,6 @@
 import { fact } from '../facts.ts';
 import { resolveBootMode } from '../ironic/boot-mode.ts';
+import { isRegisteredAs } from '../ironic/conductor-name.ts';
 import type { IronicConfig } from '../ironic/config.ts';
 import { effectiveBootInterface } from '../ironic/interfaces.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
@@ -30,7 +31,9 @@ export const conductors: SubjectKind<Conductor> = {
     const nodes = await use(allNodes, 'all').catch(() => []);
     return use.world.conductors.map((source) => ({
       label: source.name,
-      affects: nodes.filter(({ record }) => record.conductor === source.name).map(({ label }) => label),
+      affects: nodes
+        .filter(({ record }) => isRegisteredAs(record.conductor ?? '', source.name))
+        .map(({ label }) => label),
       source,
     }));
   }),

@@ -1,8 +1,10 @@
 import { fact } from '../facts.ts';
+import { writesNoHeartbeats } from '../ironic/heartbeats.ts';
 import type { ConductorRecord } from '../ironic/records.ts';
 import type { Cloud } from '../source/keystone.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import { type Conductor, conductors } from './conductors.ts';
+import { knownRelease, usableConfigs } from './config.ts';
 
 /** The services of a deployment, as one credential sees them. */
 export interface ControlPlane extends Subject {
@@ -41,3 +43,11 @@ export const conductorRecords = fact(
   'conductors in Ironic',
   async (_: Subject, use): Promise<readonly ConductorRecord[]> => use(allRecords, 'all'),
 );
+
+/** Whether what Ironic says of heartbeats tells nothing, as its configuration has it. */
+export const withoutHeartbeats = fact('Ironic without heartbeats', async (_: Subject, use) => {
+  const configs = await use(usableConfigs, 'all').catch(() => []);
+  if (configs.length === 0) return false;
+  const { release } = await use(knownRelease, 'all');
+  return configs.some(({ config }) => writesNoHeartbeats(config, release));
+});
