@@ -99,11 +99,20 @@ export async function connectSsh(target: SshTarget, stream?: Duplex): Promise<Ss
     timeoutInMilliseconds,
     inTurn: turns(commandsAtATime),
     isClosed: () => closed,
-    sftp: () => (starting ??= startSftp(client, origin, timeoutInMilliseconds)),
+    sftp() {
+      if (starting !== undefined) return starting;
+      const fresh = startSftp(client, origin, timeoutInMilliseconds);
+      // A session of its own: it may end where the connection does not.
+      fresh.then(
+        (sftp) => sftp.once('close', () => (starting = undefined)),
+        () => undefined,
+      );
+      return (starting = fresh);
+    },
     close() {
-      client.end();
-      // A host that does not answer does not hold us up either.
-      setTimeout(() => client.destroy(), 1000).unref();
+      closed = true;
+      // Not end(): after it, destroy() does nothing, and a host that does not answer would hold us up for ever.
+      client.destroy();
     },
   };
 }

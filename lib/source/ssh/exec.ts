@@ -99,6 +99,10 @@ const succeeded = ({ exitCode }: CommandOutput) => exitCode === 0;
 /** Where there is no SELinux, stat fails for the context and tells the rest. */
 const saysSomething = ({ stdout }: CommandOutput) => stdout.length > 0;
 
+/** What sudo says of a host whose name it cannot resolve, and podman-docker of itself: nothing of the command. */
+const isNoise = (line: string) =>
+  /^sudo: unable to resolve host\b|^Emulate Docker CLI using podman\b/.test(line);
+
 /** What a failure means, by the message of whoever failed: the host's tool, sudo, or the container engine. */
 function refusal(
   what: string,
@@ -106,7 +110,9 @@ function refusal(
   words: readonly string[],
   { user, sudo, container }: CommandPlace,
 ): AssayError {
-  const said = stderr.trim().replaceAll(/\s+/g, ' ').slice(0, 300);
+  const lines = stderr.split('\n').map((line) => line.trim());
+  const telling = lines.filter((line) => line !== '' && !isNoise(line));
+  const said = telling.join(' ').replaceAll(/\s+/g, ' ').slice(0, 300);
   const [tool = ''] = words;
   const within = container.length === 0 ? '' : container.map(quoteWord).join(' ');
   if (/\ba password is required\b|\bno tty present\b|\ba terminal is required\b/.test(said)) {
@@ -120,7 +126,7 @@ function refusal(
       `${what}: sudo wants a terminal; a line in sudoers that helps: Defaults:${user} !requiretty`,
     );
   }
-  if (sudo && /\bsudo:\s.*(not found|No such file)|^sudo: command not found/i.test(said)) {
+  if (sudo && telling.some((line) => /\bsudo:\s.*(not found|No such file)/i.test(line))) {
     return new AccessError(`${what}: there is no sudo on the host: ${said}`);
   }
   if (container.length > 0) {

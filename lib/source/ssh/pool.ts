@@ -69,7 +69,11 @@ export function sshPool(): SshPool {
   };
 }
 
-/** Address, port and user, of the host and of those on the way to it. */
+/**
+ * Address, port and user, and what the host's key and ours are judged by, of the host and of those on the way to it: one
+ * address under two names may have to show two keys.
+ */
 function keyOf(target: SshTarget): string {
-  return `${sshOrigin(target)}${target.jump === undefined ? '' : ` ${keyOf(target.jump)}`}`;
+  const { timeoutInMilliseconds: _, jump, ...rest } = target;
+  return JSON.stringify([rest, jump === undefined ? null : keyOf(jump)]);
 }

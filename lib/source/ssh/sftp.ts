@@ -17,6 +17,16 @@ import type { SshConnection } from './connection.ts';
 /** The host says "permission denied". */
 export class PermissionError extends AccessError {}
 
+/** The file was opened in a session that is over, and its handle may mean another file in the next. */
+class StaleHandleError extends AccessError {}
+
+/** A file as it is open in one session. */
+interface OpenFile {
+  readonly session: SFTPWrapper;
+  readonly handle: Buffer;
+  readonly stat: Stats;
+}
+
 /** SFTP status codes: draft-ietf-secsh-filexfer-02, section 7. */
 const SSH_FX_EOF = 1;
 const SSH_FX_NO_SUCH_FILE = 2;
@@ -42,10 +52,14 @@ export function sftpFiles(origin: string, connection: () => Promise<SshConnectio
   async function ask<Answer>(
     what: string,
     request: (sftp: SFTPWrapper, done: (error: Error | null | undefined, answer: Answer) => void) => unknown,
+    session?: SFTPWrapper,
   ): Promise<Answer> {
     const made = await connection();
     const { timeoutInMilliseconds } = made;
     const sftp = await made.sftp();
+    if (session !== undefined && session !== sftp) {
+      throw new StaleHandleError(`${what}: the connection was lost`);
+    }
     let lost: (() => void) | undefined;
     const late = () => {
       made.close();
@@ -65,14 +79,22 @@ export function sftpFiles(origin: string, connection: () => Promise<SshConnectio
     }
   }
 
-  async function readPiece(what: string, handle: Buffer, offset: number, length: number): Promise<Buffer> {
+  async function readPiece(
+    what: string,
+    { handle, session }: OpenFile,
+    offset: number,
+    length: number,
+  ): Promise<Buffer> {
     const buffer = Buffer.allocUnsafe(length);
     let filled = 0;
     while (filled < length) {
-      const got = await ask<number>(what, (sftp, done) =>
-        sftp.read(handle, buffer, filled, length - filled, offset + filled, (error, count) =>
-          isEndOfFile(error) ? done(undefined, 0) : done(error, count),
-        ),
+      const got = await ask<number>(
+        what,
+        (sftp, done) =>
+          sftp.read(handle, buffer, filled, length - filled, offset + filled, (error, count) =>
+            isEndOfFile(error) ? done(undefined, 0) : done(error, count),
+          ),
+        session,
       );
       if (got === 0)
         throw new FormatError(`${what}: became shorter while it was read, at ${offset + filled}`);
@@ -81,12 +103,12 @@ export function sftpFiles(origin: string, connection: () => Promise<SshConnectio
     return buffer;
   }
 
-  async function readRange(what: string, handle: Buffer, offset: number, length: number): Promise<Buffer> {
+  async function readRange(what: string, file: OpenFile, offset: number, length: number): Promise<Buffer> {
     const pieces: Promise<Buffer>[] = [];
     for (let at = 0; at < length; at += pieceInBytes) {
       // A lane waits for the piece before it in the same lane.
       const turn = pieces[pieces.length - piecesAtATime];
-      const read = () => readPiece(what, handle, offset + at, Math.min(pieceInBytes, length - at));
+      const read = () => readPiece(what, file, offset + at, Math.min(pieceInBytes, length - at));
       const piece = turn === undefined ? read() : turn.then(read);
       piece.catch(() => undefined);
       pieces.push(piece);
@@ -95,30 +117,51 @@ export function sftpFiles(origin: string, connection: () => Promise<SshConnectio
     return pieces.length === 1 && only !== undefined ? only : Buffer.concat(await Promise.all(pieces));
   }
 
-  const closing = async (what: string, handle: Buffer) =>
-    ask<void>(what, (sftp, done) => sftp.close(handle, (error) => done(error, undefined)));
+  const closing = async (what: string, handle: Buffer, session?: SFTPWrapper) =>
+    ask<void>(what, (sftp, done) => sftp.close(handle, (error) => done(error, undefined)), session);
 
-  async function open(path: string): Promise<Blob> {
-    const what = placeOf(origin, path);
+  async function openFile(what: string, path: string): Promise<OpenFile> {
     // Opening a named pipe would wait for a writer, so it is refused before.
     const stat = await ask<Stats>(what, (sftp, done) => sftp.stat(path, done));
     expectFile(what, kindOf(stat.mode));
-    const handle = await ask<Buffer>(what, (sftp, done) => sftp.open(path, 'r', done));
-    const sizeInBytes = stat.size;
-    if (!Number.isSafeInteger(sizeInBytes)) throw new FormatError(`${what}: impossible size ${sizeInBytes}`);
+    const { size } = stat;
+    if (!Number.isSafeInteger(size)) throw new FormatError(`${what}: impossible size ${size}`);
+    return ask<OpenFile>(what, (session, done) =>
+      session.open(path, 'r', (error, handle) => done(error, { session, handle, stat })),
+    );
+  }
+
+  async function open(path: string): Promise<Blob> {
+    const what = placeOf(origin, path);
+    const first = await openFile(what, path);
+    const { size: sizeInBytes, mtime } = first.stat;
     if (sizeInBytes <= smallInBytes) {
       try {
-        return memoryBlob(await readRange(what, handle, 0, sizeInBytes), what);
+        return memoryBlob(await readRange(what, first, 0, sizeInBytes), what);
       } finally {
-        await closing(what, handle);
+        await closing(what, first.handle, first.session);
       }
+    }
+    let file = Promise.resolve(first);
+    async function openAgain(): Promise<OpenFile> {
+      const again = await openFile(what, path);
+      if (again.stat.size === sizeInBytes && again.stat.mtime === mtime) return again;
+      throw new FormatError(`${what}: changed while it was read: the connection was lost meanwhile`);
     }
     const blob: Blob = {
       origin: what,
       sizeInBytes,
       async read(offset, length) {
         checkRange(blob, offset, length);
-        return readRange(what, handle, offset, length);
+        const opened = file;
+        try {
+          return await readRange(what, await opened, offset, length);
+        } catch (error) {
+          if (!(error instanceof StaleHandleError)) throw error;
+          // Of several reads that meet it, the first opens it again.
+          if (file === opened) file = openAgain();
+          return readRange(what, await file, offset, length);
+        }
       },
     };
     return blob;
