@@ -200,6 +200,19 @@ test.for<[HostDescription, CommandAnswer, string | RegExp]>([
   await expect(failed).rejects.toThrow(/^ssh:\/\/assay@127[^\n]*$/);
 });
 
+test('what sudo and podman-docker say of themselves hides nothing of what stat says', async () => {
+  const stderr = [
+    'sudo: unable to resolve host c1: Name or service not known',
+    'Emulate Docker CLI using podman. Create /etc/containers/nodocker to quiet msg.',
+    "stat: cannot statx '/x': No such file or directory",
+  ].join('\n');
+  const { files } = await reaching(
+    { ...inContainer, sudo: true },
+    { command: () => ({ stderr, exitCode: 1 }) },
+  );
+  await expect(files.open('/x')).rejects.toBeInstanceOf(MissingError);
+});
+
 test('a command that never ends, and one that says too much, end', async () => {
   const { files } = await reaching(inContainer, { command: () => ({ stdout: 'x'.repeat(5000) }) });
   await expect(files.status('/x')).rejects.toThrow('more than the 4096 bytes read of it');

@@ -37,8 +37,12 @@ async function stored(text: string): Promise<string> {
   return path;
 }
 
-async function serving(serverOptions: SshServerOptions = {}, change: Partial<SshOptions> = {}) {
-  const server = await startSshServer(served, serverOptions);
+async function serving(
+  serverOptions: SshServerOptions = {},
+  change: Partial<SshOptions> = {},
+  files: ReadonlyMap<string, Buffer> = served,
+) {
+  const server = await startSshServer(files, serverOptions);
   ends.push(() => server.close());
   const options = {
     host: '127.0.0.1',
@@ -49,9 +53,9 @@ async function serving(serverOptions: SshServerOptions = {}, change: Partial<Ssh
     timeoutInMilliseconds: 5000,
     ...change,
   };
-  const files = sshFiles(options);
-  ends.push(async () => files[Symbol.asyncDispose]());
-  return { server, files, options };
+  const reached = sshFiles(options);
+  ends.push(async () => reached[Symbol.asyncDispose]());
+  return { server, files: reached, options };
 }
 
 test('small files are read whole, and no handle stays open', async () => {
@@ -237,6 +241,30 @@ test('after a lost connection it connects again', async () => {
   await files.open('/etc/empty');
   server.disconnect();
   await expect.poll(() => files.open('/etc/empty').then(() => 'opened', String)).toBe('opened');
+  expect(server.counts.connections).toBe(2);
+});
+
+test('after a lost connection a large file is opened again, and is that file', async () => {
+  const other = Buffer.alloc(large.length, 'other');
+  const here = new Map([...served, ['/tftpboot/other', other]]);
+  const { files, server } = await serving({}, {}, here);
+  const blob = await files.open('/tftpboot/large');
+  server.disconnect();
+  // In the new session the first handle, which has the number of the old one, is of another file.
+  await expect.poll(() => files.open('/tftpboot/other').then(() => 'opened', String)).toBe('opened');
+  expect(await blob.read(0, 5000)).toEqual(large.subarray(0, 5000));
+  here.set('/tftpboot/large', other.subarray(1));
+  server.disconnect();
+  await expect
+    .poll(() => blob.read(0, 5000).then(() => 'read', String))
+    .toMatch(/changed while it was read: the connection was lost meanwhile/);
+});
+
+test('a host that does not answer is dropped, and the next file is asked of a new connection', async () => {
+  const { files, server } = await serving({ stalled: ['/tftpboot/large'] }, { timeoutInMilliseconds: 500 });
+  const blob = await files.open('/tftpboot/large');
+  await expect(blob.read(0, 1000)).rejects.toThrow('no answer within 0.5 s');
+  expect((await files.open('/etc/ironic/ironic.conf')).sizeInBytes).toBe(conf.length);
   expect(server.counts.connections).toBe(2);
 });
 
