@@ -1,3 +1,4 @@
+import { architectureMeant } from '../lib/arch.ts';
 import { contentNames } from '../lib/boot/content.ts';
 import { readNbp } from '../lib/boot/nbp.ts';
 import { check, finding, suite, unless } from '../lib/check.ts';
@@ -28,9 +29,22 @@ const at = (file: BootFileSubject, what: string) => [
   { where: `${file.conductor.name}: ${file.transport} ${file.name}`, what },
 ];
 
-const putInRoot = ({ name, architecture, conductor }: BootFileSubject) =>
-  `put the ${architecture} EFI build of iPXE in the TFTP root of ${conductor.name} as ${name}` +
-  (architecture === 'aarch64' ? ` (OpenStack-Ansible: ironic_tftp_extra_content)` : '');
+/** The options whose file every architecture without a mapping gets, and what maps one. */
+const mappings: Readonly<Record<string, string>> = {
+  uefi_ipxe_bootfile_name: 'ipxe_bootfile_name_by_arch',
+  uefi_pxe_bootfile_name: 'pxe_bootfile_name_by_arch',
+};
+
+/** What is put in place of a file that other architectures get, too, stops their nodes: so that is not told. */
+function putInRoot({ name, architecture, conductor, because }: BootFileSubject): string {
+  const build = `put the ${architecture} EFI build of iPXE in the TFTP root of ${conductor.name}`;
+  const how = architecture === 'aarch64' ? ` (OpenStack-Ansible: ironic_tftp_extra_content)` : '';
+  const mapping = mappings[because];
+  if (mapping === undefined || architecture === 'x86_64') return `${build} as ${name}${how}`;
+  const suffix = (architectureMeant(architecture)?.efiSuffix ?? architecture).toLowerCase();
+  const own = `ipxe_${suffix}.efi`;
+  return `[pxe] ${mapping} = ${architecture}:${own}, and ${build} as ${own}${how}; ${name} is what every architecture without a mapping gets`;
+}
 
 const nbp = fact('program in a boot file', async (file: BootFileSubject, use) =>
   readNbp(await use(served, file)),
