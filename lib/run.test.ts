@@ -75,11 +75,29 @@ test('subjects that cannot be found out are not verified; none at all is not app
   ]);
 });
 
+test('an architecture of which none can be found yet is not verified, asked for or not', async () => {
+  const good = fact('good', async () => 'good');
+  const awaited = fact('to come', async () => [
+    { architecture: 'aarch64', reason: 'here already' },
+    { architecture: 'riscv64', reason: 'no node of riscv64 is enrolled yet' },
+  ]);
+  const s = one(good, 'must', { ...things, awaited });
+  const open = {
+    status: 'not verified',
+    subject: 'all things of riscv64',
+    architecture: 'riscv64',
+    reason: 'no node of riscv64 is enrolled yet',
+  };
+  expect(await run(s)).toMatchObject([{ status: 'pass', subject: 'arm' }, open]);
+  expect(await run(s, ['riscv64'])).toMatchObject([open]);
+  expect(await run(s, ['aarch64'])).toMatchObject([{ status: 'pass' }]);
+});
+
 test('a selection that matches nothing is refused', async () => {
   const s = one(fact('good', async () => 'good'));
   await expect(run(s, ['x86_64'])).rejects.toThrow(UsageError);
   await expect(run(s, ['x86_64'])).rejects.toThrow(
-    'nothing to judge for x86_64: this deployment has aarch64',
+    'nothing to judge for x86_64: this deployment has aarch64; `architectures` in deployment.yaml names one before its nodes are enrolled',
   );
 });
 

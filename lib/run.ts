@@ -3,7 +3,7 @@ import { UsageError, describeError } from './errors.ts';
 import { type Use, factStore, isExpected } from './facts.ts';
 import type { Result, Status } from './result.ts';
 import { type Selection, selectedArchitectures, selects, selectsCheck } from './selection.ts';
-import type { Subject } from './subject.ts';
+import type { Awaited, Subject } from './subject.ts';
 import type { World } from './world.ts';
 
 /** One judgement to make: a check of a subject. */
@@ -32,21 +32,34 @@ export async function prepare(
     checks.map(async (check): Promise<Task[]> => {
       const whole = wholeOf(check, wanted);
       let all: readonly Subject[];
+      let awaited: readonly Awaited[];
       try {
         all = await use(check.per.all, 'all');
+        awaited = check.per.awaited === undefined ? [] : await use(check.per.awaited, 'all');
       } catch (error) {
         failed = true;
         return [settled(check, whole, statusOf(error), describeError(error))];
       }
-      for (const { architecture } of all) if (architecture !== undefined) seen.add(architecture);
+      for (const { architecture } of [...all, ...awaited])
+        if (architecture !== undefined) seen.add(architecture);
       const chosen = all.filter((subject) => selects(selection, check, subject));
-      if (chosen.length === 0) return [settled(check, whole, 'not applicable', check.per.none)];
-      return chosen.map((subject) => ({ check, subject, run: async () => judge(check, subject, use) }));
+      const open = awaited
+        .filter(({ architecture }) => !all.some((subject) => subject.architecture === architecture))
+        .map(({ architecture, reason }) => ({ subject: wholeFor(check, architecture), reason }))
+        .filter(({ subject }) => selects(selection, check, subject));
+      if (chosen.length + open.length === 0) return [settled(check, whole, 'not applicable', check.per.none)];
+      return [
+        ...chosen.map((subject) => ({ check, subject, run: async () => judge(check, subject, use) })),
+        ...open.map(({ subject, reason }) => settled(check, subject, 'not verified', reason)),
+      ];
     }),
   );
   if (!failed && wanted.length > 0 && !wanted.some((name) => seen.has(name))) {
     const there = seen.size === 0 ? 'none' : [...seen].toSorted().join(', ');
-    throw new UsageError(`nothing to judge for ${wanted.join(', ')}: this deployment has ${there}`);
+    throw new UsageError(
+      `nothing to judge for ${wanted.join(', ')}: this deployment has ${there}; ` +
+        '`architectures` in deployment.yaml names one before its nodes are enrolled',
+    );
   }
   return tasks.flat();
 }
@@ -57,6 +70,11 @@ function wholeOf({ per }: Check, wanted: readonly string[]): Subject {
   const label = `all ${per.name}`;
   if (!per.perArchitecture || only === undefined || second !== undefined) return { label, affects: [] };
   return { label, architecture: only, affects: [] };
+}
+
+/** What stands for the subjects of one architecture that are still to come. */
+function wholeFor({ per }: Check, architecture: string): Subject {
+  return { label: `all ${per.name} of ${architecture}`, architecture, affects: [] };
 }
 
 async function judge(check: Check, subject: Subject, use: Use): Promise<Result> {

@@ -20,4 +20,12 @@ export interface SubjectKind<S extends Subject> {
   readonly all: Fact<'all', readonly S[]>;
   /** Why there may be none of them, said when there are none. */
   readonly none: string;
+  /** The architectures that must be ready, and of which none can be found yet: not verified, where none is found. */
+  readonly awaited?: Fact<'all', readonly Awaited[]>;
+}
+
+/** An architecture that has to be there, and what is waited for. */
+export interface Awaited {
+  readonly architecture: string;
+  readonly reason: string;
 }

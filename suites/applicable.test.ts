@@ -62,6 +62,46 @@ test('where there is one architecture only, no mapping is asked', async () => {
   expect(of('conf/mapping-covers')).toEqual(['not applicable']);
 });
 
+/** The ARM nodes are still to be enrolled; the simulation says all else of them already. */
+function beforeArm(sim: Simulation) {
+  for (const name of ['arm-01', 'arm-02', 'arm-03']) sim.removeNode(name);
+  sim.deployment['architectures'] = ['aarch64'];
+}
+
+test('an architecture that is named before its nodes are enrolled is judged by what they would be given', async () => {
+  const { reported, of } = await statuses(beforeArm);
+  expect(reported).toEqual([]);
+  expect(of('firmware/served')).toEqual(['pass']);
+  expect(of('conf/mapping-covers')).toEqual(['pass', 'not applicable']);
+  for (const id of ['nodes/ports', 'deploy/found', 'deploy/hash', 'deploy/modules']) {
+    expect([id, of(id)]).toEqual([id, ['pass', 'not verified']]);
+  }
+  expect(of('images/found')).toEqual(['pass']);
+
+  const without = await statuses((sim) => {
+    beforeArm(sim);
+    sim.everyConductor((conductor) => conductor.removeFile('ipxe_aa64.efi'));
+  });
+  expect(without.reported).toContain('firmware/served');
+
+  const unmapped = await statuses((sim) => {
+    beforeArm(sim);
+    sim.everyConductor((conductor) => conductor.edit(/ipxe_bootfile_name_by_arch.*\n/, ''));
+  });
+  expect(unmapped.reported).toContain('conf/mapping-covers');
+  expect(unmapped.reported).toContain('firmware/machine');
+});
+
+test('where no conductor boots from the network, the firmware of nodes to come is not verified', async () => {
+  const { of } = await statuses((sim) => {
+    beforeArm(sim);
+    sim.everyConductor((conductor) =>
+      conductor.edit('enabled_boot_interfaces = ipxe,pxe', 'enabled_boot_interfaces = redfish-virtual-media'),
+    );
+  });
+  expect(of('firmware/machine')).toEqual(['pass', 'not verified']);
+});
+
 test('the release follows from the newest version that the API knows, not from the one that is spoken', async () => {
   const { reported, of } = await statuses((sim) => {
     sim.ironic.maximumMicroversion = 115;

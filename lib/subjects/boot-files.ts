@@ -3,11 +3,14 @@ import { readPe } from '../boot/pe.ts';
 import { type Content, recogniseContent } from '../boot/content.ts';
 import type { Blob } from '../blob/blob.ts';
 import { type Use, fact } from '../facts.ts';
+import { resolveBootFile } from '../ironic/boot-file.ts';
+import { nodeToCome } from '../ironic/node-to-come.ts';
 import { needsSecureBoot } from '../ironic/secure-boot.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import type { ConductorSource } from '../world.ts';
+import { usableConfigs } from './config.ts';
 import { httpRoot, openServed } from './http-root.ts';
-import { type Node, allNodes, bootPlans } from './nodes.ts';
+import { type Node, allNodes, awaitedArchitectures, bootPlans } from './nodes.ts';
 import { tftpRoot } from './tftp-root.ts';
 
 /** A file that Ironic hands to firmware, as one conductor serves it. */
@@ -23,42 +26,84 @@ export interface BootFileSubject extends Subject {
   readonly nodes: readonly Node[];
 }
 
-const allBootFiles = fact('boot files', async (_: 'all', use): Promise<readonly BootFileSubject[]> => {
-  const found = new Map<string, BootFileSubject & { nodes: Node[]; affects: string[] }>();
-  for (const node of await use(allNodes, 'all')) {
-    const { architecture } = node;
-    if (architecture === undefined) continue;
-    for (const { conductor, file, mode } of await use(bootPlans, node)) {
-      if (!file.ok || file.name === undefined || file.name === '' || !mode.ok) continue;
-      const label = `${architecture} ${mode.mode} ${file.name} on ${conductor.name}`;
-      const known = found.get(label);
-      if (known !== undefined) {
-        known.nodes.push(node);
-        known.affects.push(node.label);
-        continue;
+/** What the nodes are given that are enrolled. */
+const enrolledBootFiles = fact(
+  'boot files of nodes',
+  async (_: 'all', use): Promise<readonly BootFileSubject[]> => {
+    const found = new Map<string, BootFileSubject & { nodes: Node[]; affects: string[] }>();
+    for (const node of await use(allNodes, 'all')) {
+      const { architecture } = node;
+      if (architecture === undefined) continue;
+      for (const { conductor, file, mode } of await use(bootPlans, node)) {
+        if (!file.ok || file.name === undefined || file.name === '' || !mode.ok) continue;
+        const label = `${architecture} ${mode.mode} ${file.name} on ${conductor.name}`;
+        const known = found.get(label);
+        if (known !== undefined) {
+          known.nodes.push(node);
+          known.affects.push(node.label);
+          continue;
+        }
+        found.set(label, {
+          label,
+          architecture,
+          mode: mode.mode,
+          name: file.name,
+          because: file.because,
+          ipxe: file.ipxe,
+          transport: file.network.transport,
+          conductor,
+          nodes: [node],
+          affects: [node.label],
+        });
       }
-      found.set(label, {
-        label,
-        architecture,
-        mode: mode.mode,
-        name: file.name,
-        because: file.because,
-        ipxe: file.ipxe,
-        transport: file.network.transport,
-        conductor,
-        nodes: [node],
-        affects: [node.label],
-      });
     }
-  }
-  return [...found.values()];
-});
+    return [...found.values()];
+  },
+);
+
+/** What a node of each architecture that is to be ready before its first would be given, by every conductor. */
+const awaitedBootFiles = fact(
+  'boot files of nodes to come',
+  async (_: 'all', use): Promise<readonly BootFileSubject[]> => {
+    const architectures = await use(awaitedArchitectures, 'all');
+    if (architectures.length === 0) return [];
+    const configs = await use(usableConfigs, 'all');
+    return architectures.flatMap(({ architecture }) =>
+      configs.flatMap(({ conductor, config }) => {
+        const node = nodeToCome(architecture, config);
+        if (node === undefined) return [];
+        const file = resolveBootFile(node, config);
+        if (!file.ok || file.name === undefined || file.name === '') return [];
+        return [
+          {
+            label: `${architecture} uefi ${file.name} on ${conductor.name}`,
+            architecture,
+            mode: 'uefi',
+            name: file.name,
+            because: file.because,
+            ipxe: file.ipxe,
+            transport: file.network.transport,
+            conductor,
+            nodes: [],
+            affects: [],
+          },
+        ];
+      }),
+    );
+  },
+);
+
+const allBootFiles = fact('boot files', async (_: 'all', use): Promise<readonly BootFileSubject[]> => [
+  ...(await use(enrolledBootFiles, 'all')),
+  ...(await use(awaitedBootFiles, 'all')),
+]);
 
 function kind(name: string, none: string, mode?: string): SubjectKind<BootFileSubject> {
   return {
     name,
     perArchitecture: true,
     none,
+    ...(mode !== 'bios' && { awaited: awaitedArchitectures }),
     all:
       mode === undefined
         ? allBootFiles

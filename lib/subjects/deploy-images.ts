@@ -18,7 +18,7 @@ import type { ImageRecord } from '../source/source.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 import { efiBootFiles, ipxe } from './boot-files.ts';
 import { imageById, imageBytes, imageLabel, imageRecords, imageWhere } from './images.ts';
-import { type Node, allNodes, bootPlans } from './nodes.ts';
+import { type Node, allNodes, awaitedArchitectures, bootPlans } from './nodes.ts';
 
 /** A kernel or initramfs of the agent, as nodes of one architecture would boot it. */
 export interface DeployImage extends Subject {
@@ -119,7 +119,7 @@ function kind(
   none = 'no node of this architecture has deploy images that resolve',
 ): SubjectKind<DeployImage> {
   const all = fact(name, async (_: 'all', use) => (await use(found, 'all')).images.filter(isOfKind));
-  return { name, perArchitecture: true, none, all };
+  return { name, perArchitecture: true, none, all, awaited: awaitedArchitectures };
 }
 
 export const deployImages = kind('deploy images', () => true);
@@ -137,6 +137,7 @@ export const deployPairs: SubjectKind<DeployPair> = {
   perArchitecture: true,
   none: 'no node of this architecture has a pair of deploy images that resolves',
   all: fact('deploy pairs', async (_, use) => (await use(found, 'all')).pairs),
+  awaited: awaitedArchitectures,
 };
 
 /** What Glance says of one that is there. */

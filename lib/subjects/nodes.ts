@@ -7,7 +7,7 @@ import { type DeployImages, resolveDeployImages } from '../ironic/deploy-images.
 import { mayManage } from '../ironic/hash-ring.ts';
 import { type BootInterface, effectiveBootInterface } from '../ironic/interfaces.ts';
 import { type NodeRecord, type PortRecord, nodeLabel } from '../ironic/records.ts';
-import type { Subject, SubjectKind } from '../subject.ts';
+import type { Awaited, Subject, SubjectKind } from '../subject.ts';
 import type { ConductorSource } from '../world.ts';
 import { usableConfigs } from './config.ts';
 
@@ -63,21 +63,6 @@ export const parents = fact(
   },
 );
 
-export const nodes: SubjectKind<Node> = {
-  name: 'nodes',
-  perArchitecture: true,
-  none: 'no node of this architecture',
-  all: allNodes,
-};
-
-/** The nodes of a control plane that can be asked about its conductors. */
-export const registeredNodes: SubjectKind<Node> = {
-  name: 'nodes in Ironic',
-  perArchitecture: true,
-  none: 'its answers were recorded: there is no control plane to ask',
-  all: fact('nodes in Ironic', async (_, use) => (use.world.cloud === undefined ? [] : use(allNodes, 'all'))),
-};
-
 /** The architectures that must be ready, with their nodes: those of the nodes, and those deployment.yaml names. */
 export const architecturesInUse = fact('architectures', async (_: 'all', use) => {
   const named = use.world.deployment.architectures;
@@ -90,6 +75,34 @@ export const architecturesInUse = fact('architectures', async (_: 'all', use) =>
   }
   return inUse;
 });
+
+/** Those that deployment.yaml names and no node has yet. Only what does not follow from nodes can be judged of them. */
+export const awaitedArchitectures = fact(
+  'architectures without nodes',
+  async (_: 'all', use): Promise<readonly Awaited[]> =>
+    [...(await use(architecturesInUse, 'all'))]
+      .filter(([, { length }]) => length === 0)
+      .map(([architecture]) => ({ architecture, reason: `no node of ${architecture} is enrolled yet` })),
+);
+
+export const nodes: SubjectKind<Node> = {
+  name: 'nodes',
+  perArchitecture: true,
+  none: 'no node of this architecture',
+  all: allNodes,
+  awaited: awaitedArchitectures,
+};
+
+/** The nodes of a control plane that can be asked about its conductors. */
+export const registeredNodes: SubjectKind<Node> = {
+  name: 'nodes in Ironic',
+  perArchitecture: true,
+  none: 'its answers were recorded: there is no control plane to ask',
+  all: fact('nodes in Ironic', async (_, use) => (use.world.cloud === undefined ? [] : use(allNodes, 'all'))),
+  awaited: fact('architectures without nodes in Ironic', async (_, use) =>
+    use.world.cloud === undefined ? [] : use(awaitedArchitectures, 'all'),
+  ),
+};
 
 /** The nodes of a subject's architecture. */
 export const nodesOfArchitecture = fact('nodes of an architecture', async ({ architecture }: Subject, use) =>
