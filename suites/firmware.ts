@@ -1,10 +1,10 @@
-import { architectureMeant } from '../lib/arch.ts';
 import { contentNames } from '../lib/boot/content.ts';
 import { readNbp } from '../lib/boot/nbp.ts';
 import { check, finding, suite, unless } from '../lib/check.ts';
 import { fact, outcomeOf } from '../lib/facts.ts';
 import { digestOf } from '../lib/boot/digest.ts';
 import { fileChecks } from './firmware-files.ts';
+import { putInRoot } from './firmware-remedy.ts';
 import {
   type BootFileName,
   type BootFileSubject,
@@ -28,23 +28,6 @@ const hex = (value: number) => `0x${value.toString(16)}`;
 const at = (file: BootFileSubject, what: string) => [
   { where: `${file.conductor.name}: ${file.transport} ${file.name}`, what },
 ];
-
-/** The options whose file every architecture without a mapping gets, and what maps one. */
-const mappings: Readonly<Record<string, string>> = {
-  uefi_ipxe_bootfile_name: 'ipxe_bootfile_name_by_arch',
-  uefi_pxe_bootfile_name: 'pxe_bootfile_name_by_arch',
-};
-
-/** What is put in place of a file that other architectures get, too, stops their nodes: so that is not told. */
-function putInRoot({ name, architecture, conductor, because }: BootFileSubject): string {
-  const build = `put the ${architecture} EFI build of iPXE in the TFTP root of ${conductor.name}`;
-  const how = architecture === 'aarch64' ? ` (OpenStack-Ansible: ironic_tftp_extra_content)` : '';
-  const mapping = mappings[because];
-  if (mapping === undefined || architecture === 'x86_64') return `${build} as ${name}${how}`;
-  const suffix = (architectureMeant(architecture)?.efiSuffix ?? architecture).toLowerCase();
-  const own = `ipxe_${suffix}.efi`;
-  return `[pxe] ${mapping} = ${architecture}:${own}, and ${build} as ${own}${how}; ${name} is what every architecture without a mapping gets`;
-}
 
 const nbp = fact('program in a boot file', async (file: BootFileSubject, use) =>
   readNbp(await use(served, file)),

@@ -24,47 +24,48 @@ export interface BootFileSubject extends Subject {
   readonly transport: 'tftp' | 'http';
   readonly conductor: ConductorSource;
   readonly nodes: readonly Node[];
+  /** Other architectures that the same server hands the same name to. */
+  readonly sharedWith: readonly string[];
 }
 
+type Found = Omit<BootFileSubject, 'sharedWith'>;
+
 /** What the nodes are given that are enrolled. */
-const enrolledBootFiles = fact(
-  'boot files of nodes',
-  async (_: 'all', use): Promise<readonly BootFileSubject[]> => {
-    const found = new Map<string, BootFileSubject & { nodes: Node[]; affects: string[] }>();
-    for (const node of await use(allNodes, 'all')) {
-      const { architecture } = node;
-      if (architecture === undefined) continue;
-      for (const { conductor, file, mode } of await use(bootPlans, node)) {
-        if (!file.ok || file.name === undefined || file.name === '' || !mode.ok) continue;
-        const label = `${architecture} ${mode.mode} ${file.name} on ${conductor.name}`;
-        const known = found.get(label);
-        if (known !== undefined) {
-          known.nodes.push(node);
-          known.affects.push(node.label);
-          continue;
-        }
-        found.set(label, {
-          label,
-          architecture,
-          mode: mode.mode,
-          name: file.name,
-          because: file.because,
-          ipxe: file.ipxe,
-          transport: file.network.transport,
-          conductor,
-          nodes: [node],
-          affects: [node.label],
-        });
+const enrolledBootFiles = fact('boot files of nodes', async (_: 'all', use): Promise<readonly Found[]> => {
+  const found = new Map<string, Found & { nodes: Node[]; affects: string[] }>();
+  for (const node of await use(allNodes, 'all')) {
+    const { architecture } = node;
+    if (architecture === undefined) continue;
+    for (const { conductor, file, mode } of await use(bootPlans, node)) {
+      if (!file.ok || file.name === undefined || file.name === '' || !mode.ok) continue;
+      const label = `${architecture} ${mode.mode} ${file.name} on ${conductor.name}`;
+      const known = found.get(label);
+      if (known !== undefined) {
+        known.nodes.push(node);
+        known.affects.push(node.label);
+        continue;
       }
+      found.set(label, {
+        label,
+        architecture,
+        mode: mode.mode,
+        name: file.name,
+        because: file.because,
+        ipxe: file.ipxe,
+        transport: file.network.transport,
+        conductor,
+        nodes: [node],
+        affects: [node.label],
+      });
     }
-    return [...found.values()];
-  },
-);
+  }
+  return [...found.values()];
+});
 
 /** What a node of each architecture that is to be ready before its first would be given, by every conductor. */
 const awaitedBootFiles = fact(
   'boot files of nodes to come',
-  async (_: 'all', use): Promise<readonly BootFileSubject[]> => {
+  async (_: 'all', use): Promise<readonly Found[]> => {
     const architectures = await use(awaitedArchitectures, 'all');
     if (architectures.length === 0) return [];
     const configs = await use(usableConfigs, 'all');
@@ -93,10 +94,16 @@ const awaitedBootFiles = fact(
   },
 );
 
-const allBootFiles = fact('boot files', async (_: 'all', use): Promise<readonly BootFileSubject[]> => [
-  ...(await use(enrolledBootFiles, 'all')),
-  ...(await use(awaitedBootFiles, 'all')),
-]);
+const allBootFiles = fact('boot files', async (_: 'all', use): Promise<readonly BootFileSubject[]> => {
+  const all = [...(await use(enrolledBootFiles, 'all')), ...(await use(awaitedBootFiles, 'all'))];
+  const sharers = Map.groupBy(all, addressOf);
+  return all.map((file) => {
+    const names = (sharers.get(addressOf(file)) ?? []).map(({ architecture }) => architecture);
+    return { ...file, sharedWith: [...new Set(names)].filter((name) => name !== file.architecture) };
+  });
+});
+
+const addressOf = ({ conductor, transport, name }: Found) => `${conductor.name} ${transport} ${name}`;
 
 function kind(name: string, none: string, mode?: string): SubjectKind<BootFileSubject> {
   return {
