@@ -1,11 +1,13 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
+import { summarise } from '../verdict.ts';
 import { exampleFailure, exampleReport, exampleResult, hostileText } from './example.ts';
 import type { Report } from './report.ts';
 import { renderTerminal } from './terminal.ts';
 
 const show = (report: Report, width = 80, colour = false) => renderTerminal(report, { width, colour });
 const linesOf = (text: string) => text.split('\n');
+const last = (report: Report, colour = false) => linesOf(show(report, 40, colour)).at(-1) ?? '';
 
 test('begins with a table of suites by architectures', () => {
   const { architecture, ...shared } = exampleResult({ suite: 'conf', status: 'not verified', reason: 'r' });
@@ -112,7 +114,6 @@ test('an error is said to be no fault of the deployment', () => {
 });
 
 test('ends with the verdict on one line', () => {
-  const last = (report: Report) => linesOf(show(report, 40)).at(-1);
   expect(last(exampleReport([exampleResult(), exampleResult()]))).toBe(
     'conformant: 2 passed, 0 not applicable, 0 not verified, 0 warnings, 0 failed in 1.2 s',
   );
@@ -125,6 +126,23 @@ test('ends with the verdict on one line', () => {
   const files = [`${process.cwd()}/reports/assay.tap`, '/elsewhere/assay.json'];
   const text = renderTerminal(exampleReport([]), { width: 80, colour: false, files });
   expect(text).toContain('reports: reports/assay.tap /elsewhere/assay.json\n');
+});
+
+test('a verdict that leaves something open is not green, and says how much', () => {
+  const recommended = exampleResult({ status: 'not verified', level: 'should' });
+  const report = exampleReport([exampleResult(), recommended]);
+  expect(report.summary.exitCode).toBe(0);
+  expect(last(report)).toMatch(/^conformant; 1 recommendation not verified: 1 passed, /);
+  expect(last(report, true)).toContain('\u001b[33m');
+  expect(last(exampleReport([exampleResult()]), true)).toContain('\u001b[32m');
+
+  const required = exampleResult({ status: 'not verified' });
+  const results = [exampleResult(), required, recommended, recommended];
+  expect(last(exampleReport(results))).toMatch(/^not verified: /);
+  const accepted = exampleReport(results, { summary: summarise(results, true) });
+  expect(last(accepted)).toMatch(
+    /^conformant; 1 required judgement and 2 recommendations not verified: 1 passed, /,
+  );
 });
 
 test('keeps to the width, but never cuts an identifier or a command', () => {

@@ -168,7 +168,7 @@ function namesOf(checks: readonly string[]): string {
 }
 
 function ending(
-  { summary, durationInMilliseconds, read }: Report,
+  { summary, results, durationInMilliseconds, read }: Report,
   files: readonly string[],
   pen: Pen,
 ): string[] {
@@ -182,9 +182,11 @@ function ending(
     `${counts.fail} failed`,
     ...(counts.error > 0 ? [plural(counts.error, 'error')] : []),
   ].join(', ');
-  const colour = verdict === 'conformant' ? 'green' : verdict === 'not verified' ? 'cyan' : 'red';
+  const open = verdict === 'conformant' ? unverified(results) : '';
+  const settled = open === '' ? 'green' : 'yellow';
+  const colour = verdict === 'conformant' ? settled : verdict === 'not verified' ? 'cyan' : 'red';
   // One line whatever the width, for those who look at the last one only.
-  const line = `${verdict}: ${said} in ${seconds(durationInMilliseconds)}`;
+  const line = `${verdict}${open}: ${said} in ${seconds(durationInMilliseconds)}`;
   const amount = readText(read);
   const where = files.length === 0 ? [] : wrap(`reports: ${files.map(shown).join(' ')}`, width);
   return [
@@ -193,6 +195,18 @@ function ending(
     ...(verdict === 'conformant' ? [] : wrap(because, width)),
     paint(['bold', colour], line),
   ];
+}
+
+/** `; 1 recommendation not verified`: what a verdict that stands leaves open. */
+function unverified(results: Report['results']): string {
+  const open = results.filter(({ status }) => status === 'not verified');
+  const required = open.filter(({ level }) => level === 'must').length;
+  const recommended = open.length - required;
+  const kinds = [
+    ...(required > 0 ? [plural(required, 'required judgement')] : []),
+    ...(recommended > 0 ? [plural(recommended, 'recommendation')] : []),
+  ];
+  return kinds.length === 0 ? '' : `; ${kinds.join(' and ')} not verified`;
 }
 
 /** `5 MB of 3.4 GB of images in 112 reads, 2 MB of boot files in 9 reads`. */
