@@ -112,22 +112,6 @@ test('the release follows from the newest version that the API knows, not from t
   expect(of('conf/mapping-composite')).toEqual(['pass']);
 });
 
-test('without a mapping, no remedy puts one build in the place of another', async () => {
-  const simulation = await healthy();
-  simulation.everyConductor((conductor) =>
-    conductor.edit('ipxe_bootfile_name_by_arch = aarch64:ipxe_aa64.efi\n', ''),
-  );
-  const results = await assaySimulation(simulation);
-  const fixes = results
-    .filter(({ check, status }) => check === 'firmware/machine' && status === 'fail')
-    .map(({ fix }) => fix);
-  expect(fixes).toHaveLength(2);
-  for (const fix of fixes) {
-    expect(fix).toContain('[pxe] ipxe_bootfile_name_by_arch = aarch64:ipxe_aa64.efi');
-    expect(fix).not.toContain('as ipxe.efi');
-  }
-});
-
 test('where conductor groups part the architectures, each conductor is judged by its own nodes', async () => {
   const { reported, of } = await statuses((sim) => {
     for (const name of ['arm-01', 'arm-02', 'arm-03']) sim.node(name).conductor_group = 'Arm';
