@@ -20,10 +20,13 @@ export class PermissionError extends AccessError {}
 /** The file was opened in a session that is over, and its handle may mean another file in the next. */
 class StaleHandleError extends AccessError {}
 
-/** A file as it is open in one session. */
-interface OpenFile {
+/** A handle, and the one session in which it means something. */
+interface Opened {
   readonly session: SFTPWrapper;
   readonly handle: Buffer;
+}
+
+interface OpenFile extends Opened {
   readonly stat: Stats;
 }
 
@@ -44,7 +47,8 @@ export const maximumNames = 10_000;
 
 /**
  * The files of a host over SFTP, read-only. Paths are absolute.
- * @param connection asked before each request, since a lost one is made anew
+ * @param connection asked before each request, since a lost one is made anew; a large file that is open is then opened
+ *   again, and must be the same by size and time
  * @throws AccessError (PermissionError, NoSftpError, timeouts), MissingError, FormatError
  */
 export function sftpFiles(origin: string, connection: () => Promise<SshConnection>): ListedFiles {
@@ -81,7 +85,7 @@ export function sftpFiles(origin: string, connection: () => Promise<SshConnectio
 
   async function readPiece(
     what: string,
-    { handle, session }: OpenFile,
+    { handle, session }: Opened,
     offset: number,
     length: number,
   ): Promise<Buffer> {
@@ -103,7 +107,7 @@ export function sftpFiles(origin: string, connection: () => Promise<SshConnectio
     return buffer;
   }
 
-  async function readRange(what: string, file: OpenFile, offset: number, length: number): Promise<Buffer> {
+  async function readRange(what: string, file: Opened, offset: number, length: number): Promise<Buffer> {
     const pieces: Promise<Buffer>[] = [];
     for (let at = 0; at < length; at += pieceInBytes) {
       // A lane waits for the piece before it in the same lane.
@@ -117,8 +121,13 @@ export function sftpFiles(origin: string, connection: () => Promise<SshConnectio
     return pieces.length === 1 && only !== undefined ? only : Buffer.concat(await Promise.all(pieces));
   }
 
-  const closing = async (what: string, handle: Buffer, session?: SFTPWrapper) =>
-    ask<void>(what, (sftp, done) => sftp.close(handle, (error) => done(error, undefined)), session);
+  /** What was read is right without it, and what went wrong is told by the request that met it. */
+  const closing = async (what: string, { handle, session }: Opened) =>
+    ask<void>(what, (sftp, done) => sftp.close(handle, (error) => done(error, undefined)), session).catch(
+      (error: unknown) => {
+        if (!(error instanceof AssayError)) throw error;
+      },
+    );
 
   async function openFile(what: string, path: string): Promise<OpenFile> {
     // Opening a named pipe would wait for a writer, so it is refused before.
@@ -139,14 +148,24 @@ export function sftpFiles(origin: string, connection: () => Promise<SshConnectio
       try {
         return memoryBlob(await readRange(what, first, 0, sizeInBytes), what);
       } finally {
-        await closing(what, first.handle, first.session);
+        await closing(what, first);
       }
     }
     let file = Promise.resolve(first);
     async function openAgain(): Promise<OpenFile> {
       const again = await openFile(what, path);
       if (again.stat.size === sizeInBytes && again.stat.mtime === mtime) return again;
+      await closing(what, again);
       throw new FormatError(`${what}: changed while it was read: the connection was lost meanwhile`);
+    }
+    /** Of several reads that meet the end of a session, the first opens the file again. */
+    function insteadOf(stale: Promise<OpenFile>): Promise<OpenFile> {
+      if (file !== stale) return file;
+      const again = openAgain();
+      file = again;
+      // A host that is away for a while is asked again by the next read.
+      again.catch(() => (file = stale));
+      return again;
     }
     const blob: Blob = {
       origin: what,
@@ -158,9 +177,7 @@ export function sftpFiles(origin: string, connection: () => Promise<SshConnectio
           return await readRange(what, await opened, offset, length);
         } catch (error) {
           if (!(error instanceof StaleHandleError)) throw error;
-          // Of several reads that meet it, the first opens it again.
-          if (file === opened) file = openAgain();
-          return readRange(what, await file, offset, length);
+          return readRange(what, await insteadOf(opened), offset, length);
         }
       },
     };
@@ -173,14 +190,19 @@ export function sftpFiles(origin: string, connection: () => Promise<SshConnectio
 
     async list(path) {
       const what = placeOf(origin, path);
-      const handle = await ask<Buffer>(what, (sftp, done) => sftp.opendir(path, done));
+      const opened = await ask<Opened>(what, (session, done) =>
+        session.opendir(path, (error, handle) => done(error, { session, handle })),
+      );
       const names: string[] = [];
       try {
         for (;;) {
-          const entries = await ask<readonly { filename: string }[]>(what, (sftp, done) =>
-            sftp.readdir(handle, (error, list) =>
-              isEndOfFile(error) ? done(undefined, []) : done(error, list),
-            ),
+          const entries = await ask<readonly { filename: string }[]>(
+            what,
+            (sftp, done) =>
+              sftp.readdir(opened.handle, (error, list) =>
+                isEndOfFile(error) ? done(undefined, []) : done(error, list),
+              ),
+            opened.session,
           );
           if (entries.length === 0) return names.filter((name) => name !== '.' && name !== '..');
           names.push(...entries.map(({ filename }) => filename));
@@ -189,7 +211,7 @@ export function sftpFiles(origin: string, connection: () => Promise<SshConnectio
           }
         }
       } finally {
-        await closing(what, handle);
+        await closing(what, opened);
       }
     },
 
