@@ -79,6 +79,8 @@ export async function connectSsh(target: SshTarget, stream?: Duplex): Promise<Ss
         closed = true;
         reject(new Error('the host closed the connection'));
       });
+      // Between this and 'close', whatever is asked of the client throws.
+      client.on('end', () => (closed = true));
       client.on('connect', () => {
         if (stage === 'start') stage = 'connected';
         // Without it, every small request waits for the acknowledgement of the one before.
@@ -101,13 +103,9 @@ export async function connectSsh(target: SshTarget, stream?: Duplex): Promise<Ss
     isClosed: () => closed,
     sftp() {
       if (starting !== undefined) return starting;
-      const fresh = startSftp(client, origin, timeoutInMilliseconds);
       // A session of its own: it may end where the connection does not.
-      fresh.then(
-        (sftp) => sftp.once('close', () => (starting = undefined)),
-        () => undefined,
-      );
-      return (starting = fresh);
+      const ended = () => (starting = undefined);
+      return (starting = startSftp(client, ended, { origin, timeoutInMilliseconds }));
     },
     close() {
       closed = true;
@@ -121,18 +119,20 @@ const noAnswer = () => Object.assign(new Error('no answer'), { level: 'client-ti
 
 async function startSftp(
   client: Client,
-  origin: string,
-  timeoutInMilliseconds: number,
+  ended: () => void,
+  { origin, timeoutInMilliseconds }: Pick<SshConnection, 'origin' | 'timeoutInMilliseconds'>,
 ): Promise<SFTPWrapper> {
   const late = () => new NoSftpError(`${origin}: no SFTP within ${timeoutInMilliseconds / 1000} s`);
-  const sftp = await within<SFTPWrapper>(timeoutInMilliseconds, late, (resolve, reject) =>
+  return within<SFTPWrapper>(timeoutInMilliseconds, late, (resolve, reject) =>
     client.sftp((error, opened) => {
-      if (error === undefined || error === null) resolve(opened);
-      else reject(new NoSftpError(`${origin}: no SFTP: ${describeError(error)}`, { cause: error }));
+      if (error !== undefined && error !== null) {
+        return reject(new NoSftpError(`${origin}: no SFTP: ${describeError(error)}`, { cause: error }));
+      }
+      opened.setMaxListeners(0); // each request under way listens for the end
+      opened.once('close', ended);
+      resolve(opened);
     }),
   );
-  sftp.setMaxListeners(0); // each request under way listens for the end
-  return sftp;
 }
 
 /**

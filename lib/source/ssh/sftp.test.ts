@@ -8,6 +8,7 @@ import {
   startSshServer,
   strangerIdentity,
 } from '../../../fixtures/simulated/ssh-server.ts';
+import { startRelay } from '../../../fixtures/simulated/relay.ts';
 import { AccessError, FormatError, MissingError } from '../../errors.ts';
 import { type SshOptions, sshFiles } from '../../../fixtures/simulated/ssh-files.ts';
 
@@ -226,6 +227,34 @@ test('a read that is never answered ends', async () => {
   const { files } = await serving({ stalled: ['/tftpboot/large'] }, { timeoutInMilliseconds: 1000 });
   const blob = await files.open('/tftpboot/large');
   await expect(blob.read(0, 300_000)).rejects.toThrow('/tftpboot/large: no answer within 1 s');
+});
+
+test('a hung host is dropped, and the next read has a new connection', async () => {
+  const { options, server } = await serving();
+  await using relay = await startRelay(server.port);
+  const [, ...key] = server.hostKey.split(' ');
+  const knownHostsFile = await stored(`[127.0.0.1]:${relay.port} ${key.join(' ')}\n`);
+  await using files = sshFiles({
+    ...options,
+    port: relay.port,
+    knownHostsFile,
+    timeoutInMilliseconds: 1000,
+  });
+  const blob = await files.open('/tftpboot/large');
+  relay.hang();
+  await expect(blob.read(0, 10)).rejects.toThrow('/tftpboot/large: no answer within 1 s');
+  expect((await blob.read(0, 10)).equals(large.subarray(0, 10))).toBe(true);
+  expect(server.counts.connections).toBe(2);
+  await expect.poll(() => relay.isHungDropped(), { timeout: 5000 }).toBe(true);
+});
+
+test('SFTP that ends where the connection does not is started again', async () => {
+  const { files, server } = await serving();
+  const blob = await files.open('/tftpboot/large');
+  server.endSftp();
+  await expect.poll(() => files.open('/etc/empty').then(() => 'opened', String)).toBe('opened');
+  expect((await blob.read(0, 10)).equals(large.subarray(0, 10))).toBe(true);
+  expect(server.counts.connections).toBe(1);
 });
 
 test('a host without SFTP is told', async () => {
