@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { CommandAnswer } from '../../../fixtures/simulated/ssh-commands.ts';
-import { type SshServerOptions, startSshServer } from '../../../fixtures/simulated/ssh-server.ts';
+import {
+  type SshServerOptions,
+  startSshServer,
+  strangerIdentity,
+} from '../../../fixtures/simulated/ssh-server.ts';
 import { AccessError, FormatError, MissingError } from '../../errors.ts';
 import { type HostDescription, sshHosts } from './hosts.ts';
 import { places } from '../places.ts';
@@ -94,6 +98,34 @@ test('a directory on this machine is read in the same way', async () => {
     join(folder, 'a.conf'),
     join(folder, 'b.conf'),
   ]);
+});
+
+test('names that are judged alike share a connection; another HostKeyAlias, known_hosts or identity is another', async () => {
+  const { server, ssh, address } = await serving();
+  const [stranger, config] = [join(folder, 'stranger'), join(folder, 'ssh_config')];
+  await writeFile(stranger, strangerIdentity(), { mode: 0o600 });
+  const lines = [
+    'Host renamed\n  HostKeyAlias renamed.example',
+    `Host other-key\n  IdentityFile ${stranger}`,
+    'Host elsewhere\n  UserKnownHostsFile none\n  GlobalKnownHostsFile none',
+    `Host *\n  IdentitiesOnly yes\n  IdentityFile ${ssh.identity}`,
+  ];
+  await writeFile(config, `${lines.join('\n')}\n`, { mode: 0o600 });
+  const names = ['one', 'two', 'renamed', 'other-key', 'elsewhere'];
+  await using hosts = sshHosts({
+    defaults: { user: ssh.user, knownHosts: ssh.known_hosts, config },
+    hosts: Object.fromEntries(names.map((name) => [name, address])),
+  });
+  const open = async (name: string) => hosts.files({ host: name }).open('/etc/ironic/ironic.conf');
+  await open('one');
+  await open('two');
+  expect(server.counts.connections).toBe(1);
+  await expect(open('renamed')).rejects.toThrow(
+    /host key ssh-ed25519 SHA256:\S+ is not in .*renamed\.example/,
+  );
+  await open('other-key');
+  await open('elsewhere');
+  expect(server.counts.connections).toBe(4);
 });
 
 test('only the commands of the table are run, each word quoted', async () => {
